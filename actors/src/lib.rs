@@ -1,0 +1,1 @@
+//! What lives: the supervision tree and its actors.

@@ -1,0 +1,11 @@
+//! What things *are* in a plant and what is *allowed*: types, rules, wire formats.
+//!
+//! Everything here is pure. There is no clock (time is a parameter), no I/O, no async: whatever lives, is kept or is
+//! served elsewhere asks this crate what is right.
+
+pub mod event;
+pub mod sensing;
+pub mod time;
+
+pub use event::{Event, NewEvent};
+pub use time::{ParseTimestampError, Timestamp};

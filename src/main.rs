@@ -1,0 +1,3 @@
+//! The `nightshift` binary.
+
+fn main() {}
