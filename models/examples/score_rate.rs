@@ -1,0 +1,64 @@
+//! Windows per second of both networks on a device, at batches of 1, 32 and 256.
+//!
+//! `score_rate [auto|vulkan|wgpu|cpu] [GRU.safetensors]` prints one JSON object.
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use nightshift_models::{DeviceChoice, Model, Scorer, WINDOW, select};
+use serde_json::json;
+
+const BATCHES: [usize; 3] = [1, 32, 256];
+const ROUNDS: usize = 5;
+const ROUND: Duration = Duration::from_millis(400);
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let choice: DeviceChoice = arguments.next().as_deref().unwrap_or("cpu").parse()?;
+    let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/gru/model.safetensors");
+    let gru = PathBuf::from(arguments.next().unwrap_or_else(|| shipped.to_owned()));
+    let selection = select(choice)?;
+    let windows = windows(BATCHES[BATCHES.len() - 1]);
+    let mut report = serde_json::Map::new();
+    for (name, model) in [("gru", Model::open(&gru)?), ("detector", Model::builtin_detector())] {
+        let mut scorer = Scorer::new(&model, &selection.devices[0])?;
+        scorer.warm_up()?;
+        let mut rates = serde_json::Map::new();
+        for batch in BATCHES {
+            let views: Vec<&[f32]> = windows[..batch].iter().map(Vec::as_slice).collect();
+            rates.insert(batch.to_string(), json!(rate(&mut scorer, &views)?.round()));
+        }
+        report.insert(name.to_owned(), json!({"device": scorer.label(), "windows_per_second": rates}));
+    }
+    #[expect(clippy::print_stdout, reason = "printing is what this program does")]
+    {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    }
+    Ok(())
+}
+
+/// Windows per second in the best of a few rounds: whatever else runs on the machine only ever slows one down.
+#[expect(clippy::disallowed_methods, reason = "a measurement of time needs the time")]
+fn rate(scorer: &mut Scorer, windows: &[&[f32]]) -> Result<f64, Box<dyn Error>> {
+    let mut best = 0.0_f64;
+    for _ in 0..ROUNDS {
+        let start = Instant::now();
+        let mut scored = 0_usize;
+        while start.elapsed() < ROUND {
+            scored += scorer.score(windows)?.len();
+        }
+        best = best.max(scored as f64 / start.elapsed().as_secs_f64());
+    }
+    Ok(best)
+}
+
+fn windows(count: usize) -> Vec<Vec<f32>> {
+    let reading = |w: usize, i: usize| {
+        let t = i as f32;
+        7.0 + (t * 0.0087).sin()
+            + 0.2 * (t * (0.31 + 0.001 * w as f32)).sin()
+            + 0.05 * ((t * 12.9898).sin() * 43758.547).fract()
+    };
+    (0..count).map(|w| (0..WINDOW).map(|i| reading(w, i)).collect()).collect()
+}

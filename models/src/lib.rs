@@ -1,0 +1,31 @@
+//! The plant's neural nets: networks, weights, calibration, training and evaluation on a chosen device.
+//!
+//! The way in is [`Model`] (weights from a file, or the built-in detector), put on a device that
+//! [`select`] chose by [`Scorer::new`], which then scores windows of [`WINDOW`] readings. Everything here is
+//! synchronous and knows no clock, no actor and no database; burn stays behind these names.
+
+mod canary;
+mod catalog;
+mod detector;
+mod device;
+mod engine;
+mod gru;
+mod scorer;
+mod series;
+mod simd;
+mod state;
+
+pub use catalog::{Model, ModelError, ModelInfo, ModelKind};
+pub use device::{
+    Adapter, AdapterKind, DeviceChoice, DeviceError, DeviceSpec, GraphicsApi, Selection, adapters, select,
+};
+pub use scorer::{CanaryReport, ScoreError, Scorer, WarmUp, WindowScore};
+pub use series::{STRIDE, score_series, window_starts};
+pub use state::{FILE_BYTES_MAX, StateError, TENSORS_MAX};
+
+/// Readings in a window.
+pub const WINDOW: usize = 720;
+
+/// The batch sizes that a device sees: any other count is filled up to the next of them, so that kernels are
+/// compiled and tuned once.
+pub const BATCHES: [usize; 4] = [1, 8, 32, 256];
