@@ -17,13 +17,13 @@ const GAP_INTERVAL_TENTHS: i64 = 15;
 /// The newest readings of one sensor, oldest first, at most [`WINDOW_READINGS`].
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct History {
-    values: Vec<f32>,
-    times: Times,
-    newest: Option<Timestamp>,
+    pub(super) values: Vec<f32>,
+    pub(super) times: Times,
+    pub(super) newest: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-enum Times {
+pub(super) enum Times {
     /// Reading `i` is at `first + i * step_us`, exactly.
     Regular { first: Timestamp, step_us: i64 },
     /// Reading `i` is in second `base_s + offsets_s[i]`.

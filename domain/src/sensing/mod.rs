@@ -1,6 +1,7 @@
 //! Sensing: sensors send readings, windows of readings become verdicts.
 
 mod account;
+mod checkpoint;
 mod csv;
 mod history;
 mod oden;
