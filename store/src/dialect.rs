@@ -1,0 +1,171 @@
+//! The statements that must differ between the engines, and the shape of those that carry many rows.
+
+use std::fmt::Write as _;
+use std::sync::LazyLock;
+
+use nightshift_domain::sensing::Reading;
+use sqlx::{PgConnection, SqliteConnection};
+
+use crate::Engine;
+
+/// A writer that reads first must not find the database locked later: the lock is taken at once.
+pub(crate) const BEGIN_SQLITE: &str = "BEGIN IMMEDIATE";
+
+/// The lock keeps sequence numbers in the order of commits even when two programs write. Its number says `nightshf`.
+pub(crate) const BEGIN_POSTGRES: &str = "BEGIN; SELECT pg_advisory_xact_lock(7955925850862741606)";
+
+/// One name for all: the newest savepoint of a name hides the older ones on both engines.
+pub(crate) const SAVEPOINT: &str = "SAVEPOINT unit";
+/// Keeps what was done since the newest savepoint.
+pub(crate) const RELEASE: &str = "RELEASE SAVEPOINT unit";
+/// Undoes what was done since the newest savepoint and forgets it.
+pub(crate) const ROLLBACK_TO: &str = "ROLLBACK TO SAVEPOINT unit; RELEASE SAVEPOINT unit";
+
+/// Rows of the longest statement, as a power of two. SQLite takes 32,766 parameters, PostgreSQL 65,535.
+const ROWS_MAX_LOG2: usize = 9;
+
+/// Picks the text for `engine`.
+pub(crate) fn pick(engine: Engine, sqlite: &'static str, postgres: &'static str) -> &'static str {
+    match engine {
+        Engine::Sqlite => sqlite,
+        Engine::Postgres => postgres,
+    }
+}
+
+/// Whole numbers as one text parameter; read back by `json_each($n)` on SQLite and by
+/// `CAST(CAST($n AS TEXT) AS BIGINT[])` on PostgreSQL.
+pub(crate) fn int_list(engine: Engine, numbers: impl IntoIterator<Item = i64>) -> String {
+    let (open, close) = match engine {
+        Engine::Sqlite => ('[', ']'),
+        Engine::Postgres => ('{', '}'),
+    };
+    let mut list = String::from(open);
+    for (i, number) in numbers.into_iter().enumerate() {
+        let comma = if i == 0 { "" } else { "," };
+        write!(list, "{comma}{number}").expect("writing to a string does not fail");
+    }
+    list.push(close);
+    list
+}
+
+/// A statement over rows of parameters, in sizes of 1, 2, 4 … rows. Any number of rows is a few of these, and each is
+/// prepared once per connection.
+pub(crate) struct Ladder {
+    sqlite: [String; ROWS_MAX_LOG2 + 1],
+    postgres: [String; ROWS_MAX_LOG2 + 1],
+}
+
+impl Ladder {
+    /// The statement `prefix (…), (…) suffix` with `columns` parameters a row.
+    pub(crate) fn new(prefix: &str, columns: usize, suffix: &str) -> Self {
+        let text = |rows: usize, marker: &dyn Fn(usize) -> String| {
+            let row = |r: usize| {
+                let marks: Vec<String> = (1..=columns).map(|c| marker(r * columns + c)).collect();
+                format!("({})", marks.join(","))
+            };
+            let rows: Vec<String> = (0..rows).map(row).collect();
+            format!("{prefix} {} {suffix}", rows.join(","))
+        };
+        Self {
+            // SQLite looks a named parameter up in a list, each time: only unnamed ones stay fast in thousands.
+            sqlite: std::array::from_fn(|i| text(1 << i, &|_| "?".to_owned())),
+            postgres: std::array::from_fn(|i| text(1 << i, &|n| format!("${n}"))),
+        }
+    }
+
+    /// Cuts `items` into slices, each with the statement of its size.
+    pub(crate) fn chunks<'a, T>(
+        &'static self,
+        engine: Engine,
+        items: &'a [T],
+    ) -> impl Iterator<Item = (&'a [T], &'static str)> + use<'a, T> {
+        let texts = match engine {
+            Engine::Sqlite => &self.sqlite,
+            Engine::Postgres => &self.postgres,
+        };
+        let mut rest = items;
+        std::iter::from_fn(move || {
+            let step = usize::try_from(rest.len().checked_ilog2()?).unwrap_or(0).min(ROWS_MAX_LOG2);
+            let (chunk, after) = rest.split_at(1 << step);
+            rest = after;
+            Some((chunk, texts[step].as_str()))
+        })
+    }
+}
+
+/// Declares a [`Ladder`] that is made at its first use.
+pub(crate) type LazyLadder = LazyLock<Ladder>;
+
+static READINGS_INSERT_SQLITE: LazyLadder = LazyLock::new(|| {
+    Ladder::new("INSERT INTO reading (sensor_key, at, value) VALUES", 3, "ON CONFLICT DO NOTHING")
+});
+
+/// The statement of a bare table that the store's own is measured against.
+#[cfg(feature = "testing")]
+pub(crate) static RAW_INSERT_SQLITE: LazyLadder =
+    LazyLock::new(|| Ladder::new("INSERT INTO raw (sensor_key, at, value) VALUES", 3, ""));
+
+/// Inserts readings, each with its sensor's key, and gives how many were new. `json_each` would read the numbers back
+/// from text and not always give the same bits.
+pub(crate) async fn readings_insert_sqlite(
+    conn: &mut SqliteConnection,
+    readings: &[(i64, Reading)],
+) -> Result<u64, sqlx::Error> {
+    let mut inserted = 0;
+    for (chunk, sql) in READINGS_INSERT_SQLITE.chunks(Engine::Sqlite, readings) {
+        let mut query = sqlx::query::<sqlx::Sqlite>(sql);
+        for (key, reading) in chunk {
+            query = query.bind(key).bind(reading.at.us()).bind(reading.value);
+        }
+        inserted += query.execute(&mut *conn).await?.rows_affected();
+    }
+    Ok(inserted)
+}
+
+/// As [`readings_insert_sqlite`], with three arrays.
+pub(crate) async fn readings_insert_postgres(
+    conn: &mut PgConnection,
+    readings: &[(i64, Reading)],
+) -> Result<u64, sqlx::Error> {
+    let sql = "INSERT INTO reading (sensor_key, at, value) \
+               SELECT * FROM UNNEST(CAST($1 AS BIGINT[]), CAST($2 AS BIGINT[]), CAST($3 AS DOUBLE PRECISION[])) \
+               ON CONFLICT DO NOTHING";
+    let keys: Vec<i64> = readings.iter().map(|(key, _)| *key).collect();
+    let times: Vec<i64> = readings.iter().map(|(_, r)| r.at.us()).collect();
+    let values: Vec<f64> = readings.iter().map(|(_, r)| r.value).collect();
+    let done = sqlx::query(sql).bind(keys).bind(times).bind(values).execute(conn).await?;
+    Ok(done.rows_affected())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static TWO_COLUMNS: LazyLadder = LazyLock::new(|| Ladder::new("INSERT INTO t VALUES", 2, "RETURNING a"));
+
+    #[test]
+    fn any_number_of_rows_is_cut_without_loss() {
+        for n in [0usize, 1, 2, 3, 63, 64, 511, 512, 513, 1_000, 1_537] {
+            let items: Vec<usize> = (0..n).collect();
+            let mut seen = Vec::new();
+            for (chunk, sql) in TWO_COLUMNS.chunks(Engine::Sqlite, &items) {
+                assert_eq!(sql.matches('?').count(), 2 * chunk.len());
+                seen.extend_from_slice(chunk);
+            }
+            assert_eq!(seen, items);
+        }
+    }
+
+    #[test]
+    fn parameters_are_numbered_across_rows() {
+        let (_, sql) = TWO_COLUMNS.chunks(Engine::Postgres, &[0, 1]).next().expect("one chunk");
+        assert_eq!(sql, "INSERT INTO t VALUES ($1,$2),($3,$4) RETURNING a");
+    }
+
+    #[test]
+    fn lists_of_numbers_have_each_engine_s_form() {
+        assert_eq!(int_list(Engine::Sqlite, [1, -2]), "[1,-2]");
+        assert_eq!(int_list(Engine::Postgres, [i64::MIN, 0]), "{-9223372036854775808,0}");
+        assert_eq!(int_list(Engine::Postgres, []), "{}");
+    }
+}
