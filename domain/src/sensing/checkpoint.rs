@@ -3,8 +3,8 @@
 //! Layout, little-endian: version `u8`, count `u16`, newest `i64` (µs), then either tag 0, first `i64`, step `i64` (µs), or
 //! tag 1, base `i64` (s) and count × `u32` offsets (s); last, count × `f32` values.
 
-use super::history::{History, Times};
 use super::WINDOW_READINGS;
+use super::history::{History, Times};
 use crate::Timestamp;
 
 const VERSION: u8 = 1;

@@ -1,0 +1,162 @@
+//! Live fan-out of what was stored.
+//!
+//! Journalled events carry sequence numbers: a listener that fell behind or was away reads on from the journal and loses
+//! nothing. Live readings carry none: a listener that misses one sees the next. The hub owns no thread and waits for
+//! nobody: a slow listener is told that it lagged, and is never carried.
+
+use std::sync::Arc;
+
+use nightshift_domain::Event;
+use nightshift_store::{Db, StoreError};
+use tokio::sync::broadcast::{self, error::RecvError};
+
+/// Events that a listener may lag behind before it has to read from the journal.
+const EVENTS_MAX: usize = 4_096;
+/// Live notices that a listener may lag behind before it misses some.
+const LIVE_MAX: usize = 1_024;
+/// Events read from the journal at once.
+const JOURNAL_PAGE: u32 = 500;
+
+/// Something that just happened and is not journalled, as JSON text.
+#[derive(Debug, Clone)]
+pub struct Live {
+    /// What it is, as `<domain>.<thing>`.
+    pub kind: &'static str,
+    /// What it is about.
+    pub subject: Arc<str>,
+    /// A JSON object.
+    pub data: Arc<str>,
+}
+
+/// The fan-out. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Hub {
+    events: broadcast::Sender<Arc<Event>>,
+    live: broadcast::Sender<Live>,
+}
+
+impl Hub {
+    pub(crate) fn new() -> Self {
+        Self { events: broadcast::channel(EVENTS_MAX).0, live: broadcast::channel(LIVE_MAX).0 }
+    }
+
+    pub(crate) fn publish(&self, events: Vec<Event>) {
+        for event in events {
+            // Nobody listening is no failure: the journal keeps the event.
+            let _ = self.events.send(Arc::new(event));
+        }
+    }
+
+    /// Tells live listeners; `data` is made only when somebody listens.
+    pub(crate) fn tell(&self, kind: &'static str, subject: &str, data: impl FnOnce() -> String) {
+        if self.live.receiver_count() > 0 {
+            let _ = self.live.send(Live { kind, subject: subject.into(), data: data().into() });
+        }
+    }
+
+    /// Live notices from now on.
+    #[must_use]
+    pub fn live(&self) -> broadcast::Receiver<Live> {
+        self.live.subscribe()
+    }
+
+    /// A reader of the journal that starts after event `after` and then follows what happens; `None` starts now.
+    #[must_use]
+    pub fn follow(&self, db: Db, after: Option<i64>, kind_prefix: Option<String>) -> JournalReader {
+        let live = self.events.subscribe();
+        JournalReader {
+            db,
+            live,
+            last_seq: after,
+            replaying: after.is_some(),
+            kind_prefix,
+            page: Vec::new().into_iter(),
+        }
+    }
+}
+
+/// What a reader of the journal gets next.
+#[derive(Debug, Clone)]
+pub enum JournalStep {
+    /// The next event.
+    Event(Arc<Event>),
+    /// Events between the reader's place and this one are gone from the journal: what it knows is out of date.
+    Reset {
+        /// Oldest event that is still there, if any.
+        oldest_seq: Option<i64>,
+    },
+    /// The plant stops.
+    End,
+}
+
+/// Reads the journal in order, first what is stored, then what happens, without loss and without repeats.
+#[derive(Debug)]
+pub struct JournalReader {
+    db: Db,
+    live: broadcast::Receiver<Arc<Event>>,
+    last_seq: Option<i64>,
+    replaying: bool,
+    kind_prefix: Option<String>,
+    page: std::vec::IntoIter<Event>,
+}
+
+impl JournalReader {
+    /// The next event. Waits until there is one; dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// When the journal cannot be read; calling again tries again.
+    pub async fn next(&mut self) -> Result<JournalStep, StoreError> {
+        loop {
+            if let Some(event) = self.page.next() {
+                self.last_seq = Some(event.seq);
+                return Ok(JournalStep::Event(Arc::new(event)));
+            }
+            if self.replaying {
+                if let Some(step) = self.read_page().await? {
+                    return Ok(step);
+                }
+                continue;
+            }
+            match self.live.recv().await {
+                Ok(event) if self.last_seq.is_some_and(|seen| event.seq <= seen) => {}
+                Ok(event) => {
+                    self.last_seq = Some(event.seq);
+                    if self.wants(&event) {
+                        return Ok(JournalStep::Event(event));
+                    }
+                }
+                Err(RecvError::Lagged(_)) => self.replaying = true,
+                Err(RecvError::Closed) => return Ok(JournalStep::End),
+            }
+        }
+    }
+
+    fn wants(&self, event: &Event) -> bool {
+        self.kind_prefix.as_deref().is_none_or(|prefix| event.event.kind.starts_with(prefix))
+    }
+
+    async fn read_page(&mut self) -> Result<Option<JournalStep>, StoreError> {
+        let after = self.last_seq.unwrap_or(0);
+        let (oldest, newest) = nightshift_store::system::events_bounds(&self.db).await?;
+        // A place beyond the newest event belongs to another journal: the database was replaced.
+        let foreign = after > 0 && newest.unwrap_or(0) < after;
+        if foreign || oldest.is_some_and(|oldest| after > 0 && oldest > after + 1) {
+            self.last_seq = oldest.map_or(Some(0), |oldest| Some(oldest - 1));
+            return Ok(Some(JournalStep::Reset { oldest_seq: oldest }));
+        }
+        let page = nightshift_store::system::events_after(
+            &self.db,
+            after,
+            self.kind_prefix.as_deref(),
+            JOURNAL_PAGE,
+        )
+        .await?;
+        if page.is_empty() {
+            // Everything stored up to `newest` was seen or unwanted; live events above it follow.
+            self.last_seq = Some(newest.unwrap_or(0).max(after));
+            self.replaying = false;
+        }
+        self.page = page.into_iter();
+        Ok(None)
+    }
+}

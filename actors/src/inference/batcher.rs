@@ -1,0 +1,227 @@
+//! The batcher: gathers windows into batches and gives them to the best device that is idle.
+//!
+//! Owned by the `inference` supervisor. Takes jobs from everywhere and notices from devices; never waits inside a
+//! handler. Sheds jobs beyond its queue limit, drops those whose deadline has passed, gives a job that a device failed
+//! to another one once. If it fails itself its jobs end in `Failed` at their askers; the devices it knew are on the board.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use nightshift_kernel::{Actor, Address, Context, Fault, Reply};
+use nightshift_models::WindowScore;
+
+use super::device::DeviceMessage;
+use super::{Board, DeviceState, InferenceError};
+use crate::config::InferenceConfig;
+
+/// Added to a batch's deadline before the batcher itself gives a device up: the device should be the one to say why.
+const DEVICE_GRACE: Duration = Duration::from_secs(5);
+/// How long a batch's end may wait for room in the batcher's mailbox.
+const NOTICE_DEADLINE: Duration = Duration::from_secs(30);
+/// While a device is away, the batcher looks this often for jobs that waited too long.
+const SWEEP_INTERVAL: Duration = Duration::from_millis(500);
+
+/// A window to score.
+pub(crate) struct Job {
+    pub(super) model: usize,
+    pub(super) values: Vec<f32>,
+    pub(super) reply: Reply<Result<RawScore, InferenceError>>,
+    /// Monotonic time since it waits; set by the batcher.
+    pub(super) waited_since: Option<Duration>,
+    /// The device that failed it and why.
+    pub(super) failed_on: Option<(usize, String)>,
+}
+
+/// A scored window before it gets the model's names.
+pub(crate) struct RawScore {
+    pub(super) score: WindowScore,
+    pub(super) device: Arc<str>,
+    pub(super) degraded: Option<String>,
+}
+
+/// What the batcher takes.
+pub(crate) enum BatcherMessage {
+    /// Score this window.
+    Score(Job),
+    /// A device is warm and waits for work.
+    Ready { device: usize },
+    /// A batch has ended, well or not.
+    Done { device: usize, jobs: Vec<Job>, outcome: Result<Vec<WindowScore>, String> },
+    /// A batch may have waited long enough, or a job too long.
+    Flush,
+}
+
+/// A device as the batcher knows it.
+struct Slot {
+    address: Option<Address<DeviceMessage>>,
+    busy: bool,
+}
+
+/// The actor.
+pub(super) struct Batcher {
+    /// One queue per model, since a batch is of one model. Grown at need.
+    queues: Vec<VecDeque<Job>>,
+    /// Devices, best first.
+    slots: Vec<Slot>,
+    board: Arc<Board>,
+    batch_max: usize,
+    batch_wait: Duration,
+    queue_max: usize,
+    batch_deadline: Duration,
+    job_deadline: Duration,
+    /// Whether a [`BatcherMessage::Flush`] is on its way.
+    flush_due: bool,
+}
+
+impl Batcher {
+    pub(super) fn new(config: &InferenceConfig, board: Arc<Board>) -> Self {
+        Self {
+            queues: Vec::new(),
+            slots: board.warm().into_iter().map(|address| Slot { address, busy: false }).collect(),
+            board,
+            batch_max: config.batch_max.max(1),
+            batch_wait: config.batch_wait,
+            queue_max: config.queue_max,
+            batch_deadline: config.batch_deadline,
+            job_deadline: config.job_deadline,
+            flush_due: false,
+        }
+    }
+
+    fn queued(&self) -> usize {
+        self.queues.iter().map(VecDeque::len).sum()
+    }
+
+    fn enqueue(&mut self, mut job: Job, now: Duration) {
+        if self.queued() >= self.queue_max {
+            metrics::counter!("nightshift_inference_shed_total").increment(1);
+            job.reply.send(Err(InferenceError::Overloaded));
+            return;
+        }
+        job.waited_since = Some(now);
+        if self.queues.len() <= job.model {
+            self.queues.resize_with(job.model + 1, VecDeque::new);
+        }
+        self.queues[job.model].push_back(job);
+    }
+
+    /// The best idle device; a worse one only while every better one is away. `avoid` failed the job before.
+    fn idle_device(&self, avoid: Option<usize>) -> Option<usize> {
+        let candidates = || (0..self.slots.len()).filter(|i| self.slots[*i].address.is_some());
+        let best = candidates().find(|i| Some(*i) != avoid).or_else(|| candidates().next())?;
+        (!self.slots[best].busy).then_some(best)
+    }
+
+    /// Gives work to devices until there is none, or none is idle, or batches should wait for more.
+    fn dispatch(&mut self, ctx: &Context<BatcherMessage>) -> Result<(), Fault> {
+        let now = ctx.clock().monotonic();
+        loop {
+            let ripe = self.queues.iter().enumerate().filter_map(|(model, queue)| {
+                let oldest = queue.front()?.waited_since?;
+                (queue.len() >= self.batch_max || now >= oldest + self.batch_wait).then_some((oldest, model))
+            });
+            let Some((_, model)) = ripe.min() else { break };
+            let avoid =
+                self.queues[model].front().and_then(|job| job.failed_on.as_ref().map(|(device, _)| *device));
+            let Some(device) = self.idle_device(avoid) else { break };
+            let count = self.queues[model].len().min(self.batch_max);
+            let jobs: Vec<Job> = self.queues[model].drain(..count).collect();
+            self.give(ctx, device, model, jobs);
+        }
+        self.board.queued.store(self.queued(), Ordering::Relaxed);
+        metrics::gauge!("nightshift_inference_queued_windows").set(self.queued() as f64);
+        self.arrange_flush(ctx)
+    }
+
+    /// Arranges to look again: soon when a batch is ripening, later when jobs wait for a device.
+    fn arrange_flush(&mut self, ctx: &Context<BatcherMessage>) -> Result<(), Fault> {
+        if self.flush_due || self.queued() == 0 {
+            return Ok(());
+        }
+        let ripening = self.idle_device(None).is_some();
+        let delay = if ripening { self.batch_wait.max(Duration::from_micros(100)) } else { SWEEP_INTERVAL };
+        self.flush_due = true;
+        ctx.send_after(delay, BatcherMessage::Flush)
+    }
+
+    fn give(&mut self, ctx: &Context<BatcherMessage>, device: usize, model: usize, mut jobs: Vec<Job>) {
+        let Some(address) = self.slots[device].address.clone() else { return };
+        self.slots[device].busy = true;
+        self.board.update(device, |view| view.state = DeviceState::Busy);
+        let windows = jobs.iter_mut().map(|job| job.values.clone()).collect();
+        let (own, patience) = (ctx.address(), self.batch_deadline + DEVICE_GRACE);
+        // One task per device at most: the slot is busy until it reports.
+        tokio::spawn(async move {
+            let answer = address.ask(|reply| DeviceMessage::Run { model, windows, reply }, patience).await;
+            let outcome = answer.unwrap_or_else(|error| Err(format!("the device did not answer: {error}")));
+            // A batcher that is gone has dropped its askers' hopes already; their jobs end with this message.
+            let _ = own.send(BatcherMessage::Done { device, jobs, outcome }, NOTICE_DEADLINE).await;
+        });
+    }
+
+    fn settle(&mut self, device: usize, jobs: Vec<Job>, outcome: Result<Vec<WindowScore>, String>) {
+        let label =
+            self.board.devices().get(device).map_or_else(|| "?".into(), |view| Arc::clone(&view.label));
+        match outcome {
+            Ok(scores) => {
+                self.slots[device].busy = false;
+                self.board.update(device, |view| view.state = DeviceState::Idle);
+                for (job, score) in jobs.into_iter().zip(scores) {
+                    let degraded = job.failed_on.map(|(_, reason)| reason);
+                    job.reply.send(Ok(RawScore { score, device: Arc::clone(&label), degraded }));
+                }
+            }
+            Err(reason) => {
+                // It introduces itself again when it is back.
+                self.slots[device] = Slot { address: None, busy: false };
+                self.board.set_warm(device, None);
+                for mut job in jobs.into_iter().rev() {
+                    if job.failed_on.is_some() {
+                        job.reply.send(Err(InferenceError::Unavailable { reason: reason.clone() }));
+                    } else {
+                        metrics::counter!("nightshift_inference_retried_windows_total").increment(1);
+                        job.failed_on = Some((device, format!("{label} failed: {reason}")));
+                        self.queues[job.model].push_front(job);
+                    }
+                }
+            }
+        }
+    }
+
+    fn drop_expired(&mut self, now: Duration) {
+        for queue in &mut self.queues {
+            while queue
+                .front()
+                .and_then(|job| job.waited_since)
+                .is_some_and(|since| now >= since + self.job_deadline)
+            {
+                if let Some(job) = queue.pop_front() {
+                    metrics::counter!("nightshift_inference_expired_total").increment(1);
+                    job.reply.send(Err(InferenceError::Deadline));
+                }
+            }
+        }
+    }
+}
+
+impl Actor for Batcher {
+    type Message = BatcherMessage;
+
+    async fn handle(&mut self, ctx: &Context<BatcherMessage>, message: BatcherMessage) -> Result<(), Fault> {
+        let now = ctx.clock().monotonic();
+        match message {
+            BatcherMessage::Score(job) => self.enqueue(job, now),
+            BatcherMessage::Ready { device } => {
+                self.slots[device] = Slot { address: self.board.warm()[device].clone(), busy: false };
+            }
+            BatcherMessage::Done { device, jobs, outcome } => self.settle(device, jobs, outcome),
+            BatcherMessage::Flush => {
+                self.flush_due = false;
+                self.drop_expired(now);
+            }
+        }
+        self.dispatch(ctx)
+    }
+}

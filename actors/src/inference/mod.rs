@@ -1,0 +1,331 @@
+//! The pool that scores windows: a batcher in front of one actor per device, each with a thread of its own.
+//!
+//! Jobs wait in the batcher until a device is idle and the batch is full or its oldest job has waited long enough. The
+//! best device that works gets the work; the CPU, always the last of the list, stands in for the others. A device that
+//! fails or hangs is restarted with a fresh thread, parked when it keeps failing, and its jobs go to another one.
+
+mod batcher;
+mod device;
+mod thread;
+
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use nightshift_kernel::{
+    Address, AskError, Backoff, ChildSpec, Intensity, Mailbox, Policy, SpawnError, StopOrder, Supervisor,
+};
+use nightshift_models::{Model, ModelKind, Selection, WINDOW};
+use serde::Serialize;
+
+use crate::config::InferenceConfig;
+use batcher::{Batcher, BatcherMessage, Job};
+use device::{Device, DeviceMessage};
+
+/// Messages that may wait for the batcher; beyond them senders are told to come back.
+const BATCHER_MAILBOX: u32 = 32_768;
+/// Batches that may wait for one device: one is computed, one is asked for.
+const DEVICE_MAILBOX: u32 = 4;
+/// How long loading and warming up a device may take: the first kernels of a GPU are tuned then.
+const DEVICE_START_BUDGET: Duration = Duration::from_secs(600);
+
+/// Why a window was not scored.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InferenceError {
+    /// Too many windows are waiting.
+    #[error("too many windows are waiting to be scored")]
+    Overloaded,
+    /// It was not scored in time.
+    #[error("not scored in time")]
+    Deadline,
+    /// There is no such model.
+    #[error("model `{id}` is unknown; there are: {known}")]
+    UnknownModel {
+        /// What was asked for.
+        id: String,
+        /// The models there are.
+        known: String,
+    },
+    /// No device works.
+    #[error("no device could score it: {reason}")]
+    Unavailable {
+        /// The last device's words.
+        reason: String,
+    },
+}
+
+/// A scored window.
+#[derive(Debug, Clone)]
+pub struct ScoredWindow {
+    /// Score of the window; above [`Self::threshold`] it is abnormal.
+    pub score: f64,
+    /// The model's own threshold.
+    pub threshold: f64,
+    /// Score of each reading, if the model gives one.
+    pub readings: Option<Box<[f32]>>,
+    /// Label of the device that scored it.
+    pub device: Arc<str>,
+    /// Id of the model.
+    pub model_id: Arc<str>,
+    /// SHA-256 of the model's weights, hexadecimal.
+    pub model_digest: Arc<str>,
+    /// What went wrong before it was scored, if anything: the device that failed it first.
+    pub degraded: Option<String>,
+}
+
+/// How a device is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceState {
+    /// Loading models and warming up.
+    Starting,
+    /// Waiting for work.
+    Idle,
+    /// Computing.
+    Busy,
+    /// Failed; it is started again, or parked.
+    Down,
+}
+
+/// A device and what it has done.
+#[derive(Debug, Clone, Serialize)]
+pub struct DeviceView {
+    /// Its label, for example `cpu` or `vulkan:NVIDIA H200`.
+    pub label: Arc<str>,
+    /// How it is.
+    pub state: DeviceState,
+    /// Batches computed since the plant started.
+    pub batches: u64,
+    /// Windows computed since the plant started.
+    pub windows: u64,
+    /// Failures since the plant started.
+    pub failures: u64,
+    /// The last failure, in words.
+    pub last_failure: Option<String>,
+    /// Largest difference to the CPU's scores that the last canary batch showed.
+    pub canary_difference: Option<f64>,
+    /// Seconds that loading and warming up took.
+    pub warm_up_s: Option<f64>,
+}
+
+/// A model that can be asked for.
+#[derive(Debug, Clone, Serialize)]
+pub struct ModelView {
+    /// Its id.
+    pub id: Arc<str>,
+    /// `gru` or `detector`.
+    pub kind: ModelKind,
+    /// SHA-256 of its weights, hexadecimal.
+    pub digest: Arc<str>,
+    /// Parameters.
+    pub parameters: usize,
+    /// Scores above this are abnormal.
+    pub threshold: f64,
+}
+
+/// The pool as it stands.
+#[derive(Debug, Clone, Serialize)]
+pub struct InferenceView {
+    /// Why these devices were chosen.
+    pub selection: String,
+    /// The devices, best first; the CPU is last.
+    pub devices: Vec<DeviceView>,
+    /// The models.
+    pub models: Vec<ModelView>,
+    /// Windows waiting for a device.
+    pub queued: usize,
+}
+
+/// What the pool's actors write down for others to see.
+#[derive(Debug)]
+pub(crate) struct Board {
+    devices: RwLock<Vec<DeviceView>>,
+    /// Addresses of warm devices. Kept here so that a batcher that is started again finds them.
+    warm: RwLock<Vec<Option<Address<DeviceMessage>>>>,
+    queued: std::sync::atomic::AtomicUsize,
+}
+
+impl Board {
+    fn update(&self, index: usize, change: impl FnOnce(&mut DeviceView)) {
+        let mut devices = self.devices.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(device) = devices.get_mut(index) {
+            change(device);
+        }
+    }
+
+    fn set_warm(&self, index: usize, address: Option<Address<DeviceMessage>>) {
+        let mut warm = self.warm.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(seat) = warm.get_mut(index) {
+            *seat = address;
+        }
+    }
+
+    fn warm(&self) -> Vec<Option<Address<DeviceMessage>>> {
+        self.warm.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    fn devices(&self) -> Vec<DeviceView> {
+        self.devices.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+}
+
+/// A model with the names under which its results are kept.
+#[derive(Debug, Clone)]
+pub(crate) struct CatalogEntry {
+    pub(crate) model: Arc<Model>,
+    pub(crate) id: Arc<str>,
+    pub(crate) digest: Arc<str>,
+    pub(crate) threshold: f64,
+}
+
+/// The door to the pool. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Inference {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    batcher: Address<BatcherMessage>,
+    catalog: Arc<[CatalogEntry]>,
+    board: Arc<Board>,
+    selection: String,
+    job_deadline: Duration,
+}
+
+impl Inference {
+    /// Declares the pool under `parent`.
+    pub(crate) fn spawn(
+        parent: &Supervisor,
+        config: &InferenceConfig,
+        models: Vec<Model>,
+        selection: Selection,
+    ) -> Result<Self, SpawnError> {
+        let catalog: Arc<[CatalogEntry]> = models.into_iter().map(CatalogEntry::new).collect();
+        let view = |label: &str| DeviceView {
+            label: label.into(),
+            state: DeviceState::Starting,
+            batches: 0,
+            windows: 0,
+            failures: 0,
+            last_failure: None,
+            canary_difference: None,
+            warm_up_s: None,
+        };
+        let devices: Vec<DeviceView> = selection.devices.iter().map(|d| view(&d.label)).collect();
+        let warm = RwLock::new(vec![None; devices.len()]);
+        let board = Arc::new(Board { devices: RwLock::new(devices), warm, queued: 0.into() });
+        let pool = parent
+            .supervisor("inference", Policy { stop_order: StopOrder::OneByOne, ..Policy::default() })?;
+
+        let spec = ChildSpec::new("batcher").mailbox(Mailbox::reject(BATCHER_MAILBOX));
+        let (for_batcher, shown) = (config.clone(), Arc::clone(&board));
+        let batcher = pool.spawn(spec, move || Batcher::new(&for_batcher, Arc::clone(&shown)))?;
+        for (index, device) in selection.devices.iter().enumerate() {
+            let spec = ChildSpec::new(format!("device-{index}"))
+                .mailbox(Mailbox::wait(DEVICE_MAILBOX))
+                .budget(DEVICE_START_BUDGET)
+                .backoff(Backoff { first: Duration::from_millis(500), max: Duration::from_secs(60) })
+                .intensity(Intensity {
+                    max_restarts: 3,
+                    within: Duration::from_secs(300),
+                    quarantine_for: Duration::from_secs(600),
+                });
+            let seed = device::Seed {
+                index,
+                device: device.clone(),
+                catalog: Arc::clone(&catalog),
+                batcher: batcher.clone(),
+                board: Arc::clone(&board),
+                batch_deadline: config.batch_deadline,
+                canary_interval: config.canary_interval,
+            };
+            pool.spawn(spec, move || Device::new(seed.clone()))?;
+        }
+        let (selection, job_deadline) = (selection.reason, config.job_deadline);
+        Ok(Self { inner: Arc::new(Inner { batcher, catalog, board, selection, job_deadline }) })
+    }
+
+    /// Scores one window of 720 finite values with a model of the catalogue.
+    ///
+    /// # Errors
+    /// [`InferenceError`]; the window was not scored then.
+    pub async fn score(&self, model: &str, values: Vec<f32>) -> Result<ScoredWindow, InferenceError> {
+        debug_assert_eq!(values.len(), WINDOW);
+        let index = self.model_index(model)?;
+        let deadline = self.inner.job_deadline;
+        let make = |reply| {
+            BatcherMessage::Score(Job { model: index, values, reply, waited_since: None, failed_on: None })
+        };
+        let raw = self.inner.batcher.ask(make, deadline).await.map_err(|error| match error {
+            AskError::Full => InferenceError::Overloaded,
+            AskError::Deadline => InferenceError::Deadline,
+            AskError::Stopped | AskError::Failed => {
+                InferenceError::Unavailable { reason: "the batcher is restarting".to_owned() }
+            }
+        })??;
+        let entry = &self.inner.catalog[index];
+        Ok(ScoredWindow {
+            score: f64::from(raw.score.score),
+            threshold: entry.threshold,
+            readings: raw.score.readings,
+            device: raw.device,
+            model_id: Arc::clone(&entry.id),
+            model_digest: Arc::clone(&entry.digest),
+            degraded: raw.degraded,
+        })
+    }
+
+    /// Whether there is a model with this id.
+    ///
+    /// # Errors
+    /// [`InferenceError::UnknownModel`], naming those there are.
+    pub fn check_model(&self, id: &str) -> Result<(), InferenceError> {
+        self.model_index(id).map(|_| ())
+    }
+
+    /// Whether at least one device is ready for work.
+    #[must_use]
+    pub fn ready(&self) -> bool {
+        self.inner.board.devices().iter().any(|d| matches!(d.state, DeviceState::Idle | DeviceState::Busy))
+    }
+
+    /// The pool as it stands.
+    #[must_use]
+    pub fn view(&self) -> InferenceView {
+        let models = self.inner.catalog.iter().map(CatalogEntry::view).collect();
+        InferenceView {
+            selection: self.inner.selection.clone(),
+            devices: self.inner.board.devices(),
+            models,
+            queued: self.inner.board.queued.load(std::sync::atomic::Ordering::Relaxed),
+        }
+    }
+
+    fn model_index(&self, id: &str) -> Result<usize, InferenceError> {
+        let catalog = &self.inner.catalog;
+        catalog.iter().position(|entry| &*entry.id == id).ok_or_else(|| InferenceError::UnknownModel {
+            id: id.chars().take(100).collect(),
+            known: catalog.iter().map(|e| &*e.id).collect::<Vec<_>>().join(", "),
+        })
+    }
+}
+
+impl CatalogEntry {
+    fn new(model: Model) -> Self {
+        let info = model.info();
+        let (id, digest, threshold) =
+            (info.id.as_str().into(), info.digest_sha256.as_str().into(), info.threshold);
+        Self { model: Arc::new(model), id, digest, threshold }
+    }
+
+    fn view(&self) -> ModelView {
+        let info = self.model.info();
+        ModelView {
+            id: Arc::clone(&self.id),
+            kind: info.kind,
+            digest: Arc::clone(&self.digest),
+            parameters: info.parameters,
+            threshold: self.threshold,
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! From a window to a verdict: the sensor's own bounds first, then a model, and honest words when neither can say.
+
+use std::sync::Arc;
+
+use futures::{StreamExt, stream};
+use nightshift_domain::Timestamp;
+use nightshift_domain::sensing::{
+    Basis, NewResult, Provenance, ResultRecord, Sensor, SensorId, Thresholds, Verdict, WINDOW_READINGS,
+};
+
+use super::error::SensingError;
+use super::sensor::{SensorMessage, WindowAnswer};
+use super::shared::{BACKGROUND_WRITE, Seat, Shared, Times, new_result, store_results};
+use super::view::DirectVerdict;
+use crate::inference::{InferenceError, ScoredWindow};
+
+/// Sensors whose windows are under way at once in a run over all of them: enough to fill two of the largest batches.
+const RUN_CONCURRENCY: usize = 1_024;
+/// Results that a run stores in one unit of work.
+const RUN_RESULTS_PER_WRITE: usize = 256;
+/// Sensors that a run looks up at once.
+const RUN_PAGE: usize = 4_096;
+
+/// What a model, or its absence, says of a window.
+struct Opinion {
+    verdict: Verdict,
+    provenance: Provenance,
+    reading_scores: Option<Vec<f32>>,
+}
+
+/// Judges one sensor at `as_of` and stores the result.
+pub(super) async fn judge_one(
+    shared: &Arc<Shared>,
+    id: &SensorId,
+    seat: &Seat,
+    as_of: Timestamp,
+) -> Result<ResultRecord, SensingError> {
+    let answer = ask_window(shared, seat, as_of).await?;
+    let result = judge(shared, answer, as_of, None).await;
+    if !shared.roster.holds(id, seat.key) {
+        return Err(SensingError::NotFound(id.clone()));
+    }
+    let mut stored = store_results(shared, vec![result], shared.config.push_deadline).await?;
+    stored.pop().ok_or_else(|| SensingError::Failed("the store kept no result".to_owned()))
+}
+
+/// Judges every sensor that `wanted` names, or every enabled one when it is empty; answers what was stored, by sensor.
+pub(super) async fn judge_all(
+    shared: &Arc<Shared>,
+    wanted: &[SensorId],
+    as_of: Timestamp,
+    run_at: Option<Timestamp>,
+) -> Result<Vec<ResultRecord>, SensingError> {
+    let mut records = Vec::new();
+    if wanted.is_empty() {
+        let mut after: Option<SensorId> = None;
+        loop {
+            let page = shared.roster.page_after(after.as_ref(), RUN_PAGE);
+            let Some((last, _)) = page.last() else { return Ok(records) };
+            after = Some(last.clone());
+            records.append(&mut judge_page(shared, page, as_of, run_at).await?);
+        }
+    }
+    for chunk in wanted.chunks(RUN_PAGE) {
+        let seated = |id: &SensorId| Some((id.clone(), shared.roster.get(id)?));
+        let page = chunk.iter().filter_map(seated).collect();
+        records.append(&mut judge_page(shared, page, as_of, run_at).await?);
+    }
+    Ok(records)
+}
+
+async fn judge_page(
+    shared: &Arc<Shared>,
+    page: Vec<(SensorId, Seat)>,
+    as_of: Timestamp,
+    run_at: Option<Timestamp>,
+) -> Result<Vec<ResultRecord>, SensingError> {
+    let judged = stream::iter(page.into_iter().filter(|(_, seat)| seat.enabled))
+        .map(|(id, seat)| async move {
+            let answer = ask_window(shared, &seat, as_of).await.ok()?;
+            let result = judge(shared, answer, as_of, run_at).await;
+            shared.roster.holds(&id, seat.key).then_some(result)
+        })
+        .buffer_unordered(RUN_CONCURRENCY)
+        .filter_map(|result| async move { result })
+        .chunks(RUN_RESULTS_PER_WRITE);
+    let mut judged = std::pin::pin!(judged);
+    let mut records = Vec::new();
+    while let Some(chunk) = judged.next().await {
+        records.append(&mut store_results(shared, chunk, BACKGROUND_WRITE).await?);
+    }
+    records.sort_by(|a, b| a.result.sensor_id.cmp(&b.result.sensor_id));
+    Ok(records)
+}
+
+async fn ask_window(shared: &Shared, seat: &Seat, at: Timestamp) -> Result<WindowAnswer, SensingError> {
+    seat.address
+        .ask(|reply| SensorMessage::Window { at, reply }, shared.config.push_deadline)
+        .await
+        .map_err(|error| SensingError::from_ask(error, "the sensor"))?
+}
+
+/// Judges a window that a sensor handed out.
+pub(super) async fn judge(
+    shared: &Shared,
+    answer: WindowAnswer,
+    as_of: Timestamp,
+    run_at: Option<Timestamp>,
+) -> NewResult {
+    let opinion = opinion(shared, &answer).await;
+    let times = Times { as_of, decided: shared.now(), run_at };
+    new_result(&answer.sensor, opinion.verdict, times, opinion.provenance)
+}
+
+async fn opinion(shared: &Shared, answer: &WindowAnswer) -> Opinion {
+    let window = match &answer.window {
+        Ok(window) => window,
+        Err(shortfall) => {
+            let provenance = Provenance { window: shortfall.facts(), ..because(shortfall.to_string()) };
+            return Opinion { verdict: Verdict::InsufficientData, provenance, reading_scores: None };
+        }
+    };
+    let spec = &answer.sensor.spec;
+    let model = spec.model.as_deref().unwrap_or(&shared.config.default_model);
+    let mut opinion = on_values(shared, &spec.thresholds, model, &window.values, answer.last_value)
+        .await
+        .unwrap_or_else(|error| {
+            let verdict = Verdict::Unscored;
+            Opinion { verdict, provenance: because(error.to_string()), reading_scores: None }
+        });
+    opinion.provenance.window = Some(window.facts);
+    opinion
+}
+
+/// A verdict on 720 values that are not stored.
+pub(super) async fn judge_values(
+    shared: &Shared,
+    values: &[f32],
+    model: Option<&str>,
+) -> Result<DirectVerdict, SensingError> {
+    if values.len() != WINDOW_READINGS {
+        let text = format!(
+            "values must hold exactly {WINDOW_READINGS} numbers, oldest first; there are {}",
+            values.len()
+        );
+        return Err(SensingError::Invalid(text));
+    }
+    if let Some(index) = values.iter().position(|v| !v.is_finite()) {
+        return Err(SensingError::Invalid(format!("values[{index}] is not a finite number")));
+    }
+    let model = model.unwrap_or(&shared.config.default_model);
+    let opinion = on_values(shared, &Thresholds::default(), model, values, None).await?;
+    Ok(DirectVerdict {
+        verdict: opinion.verdict,
+        inference_time: shared.now(),
+        provenance: opinion.provenance,
+        reading_scores: opinion.reading_scores,
+    })
+}
+
+async fn on_values(
+    shared: &Shared,
+    thresholds: &Thresholds,
+    model: &str,
+    values: &[f32],
+    last_value: Option<f64>,
+) -> Result<Opinion, InferenceError> {
+    if let Some(judgement) = last_value.and_then(|value| thresholds.judge(value)) {
+        let provenance = Provenance {
+            threshold: Some(judgement.threshold),
+            basis: Some(Basis::Rule { rule: judgement.rule }),
+            device: Some("rule".to_owned()),
+            ..because_nothing()
+        };
+        return Ok(Opinion { verdict: Verdict::Abnormal, provenance, reading_scores: None });
+    }
+    let scored = shared.inference.score(model, values.to_vec()).await?;
+    Ok(scored_opinion(thresholds, scored))
+}
+
+fn scored_opinion(thresholds: &Thresholds, scored: ScoredWindow) -> Opinion {
+    let threshold = thresholds.score.unwrap_or(scored.threshold);
+    let verdict = if scored.score > threshold { Verdict::Abnormal } else { Verdict::Normal };
+    let provenance = Provenance {
+        score: Some(scored.score),
+        threshold: Some(threshold),
+        basis: Some(Basis::Model {
+            id: scored.model_id.to_string(),
+            digest: scored.model_digest.to_string(),
+        }),
+        device: Some(scored.device.to_string()),
+        window: None,
+        reason: scored.degraded,
+    };
+    Opinion { verdict, provenance, reading_scores: scored.readings.map(Vec::from) }
+}
+
+fn because_nothing() -> Provenance {
+    Provenance { score: None, threshold: None, basis: None, device: None, window: None, reason: None }
+}
+
+fn because(reason: String) -> Provenance {
+    Provenance { reason: Some(reason), ..because_nothing() }
+}
+
+/// Scores again, from the store, what could not be scored before. Answers how many have a verdict now.
+pub(super) async fn rescore(shared: &Arc<Shared>, limit: u32) -> Result<usize, SensingError> {
+    let waiting = nightshift_store::sensing::results_unscored(&shared.db, limit).await?;
+    let mut done = 0;
+    for record in waiting {
+        let Some(seat) =
+            shared.roster.get(&record.result.sensor_id).filter(|s| s.key == record.result.sensor_key)
+        else {
+            continue;
+        };
+        let answer = ask_window(shared, &seat, record.result.as_of).await?;
+        let sensor: Arc<Sensor> = Arc::clone(&answer.sensor);
+        let opinion = opinion(shared, &answer).await;
+        if opinion.verdict == Verdict::Unscored {
+            break;
+        }
+        let times = Times { as_of: record.result.as_of, decided: shared.now(), run_at: record.result.run_at };
+        let result = new_result(&sensor, opinion.verdict, times, opinion.provenance);
+        let replaced = shared
+            .writer
+            .run(BACKGROUND_WRITE, move |tx| {
+                Box::pin(
+                    async move { nightshift_store::sensing::result_replace(tx, record.id, &result).await },
+                )
+            })
+            .await?;
+        super::shared::tell_judged(shared, &replaced);
+        done += 1;
+    }
+    Ok(done)
+}

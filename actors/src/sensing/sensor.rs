@@ -1,0 +1,243 @@
+//! One sensor: takes its readings in order, stores them before it answers, holds its last 720, hands out its window.
+//!
+//! Owned by the `sensing` supervisor, one per registration. Everything it knows is in the store: a new life reads it
+//! back with its first message, so that a hundred thousand sensors start without a stampede. It waits for its commit
+//! inside the handler: one sensor's pushes are strictly in order, and different sensors share commits.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nightshift_domain::Timestamp;
+use nightshift_domain::sensing::{
+    Account, History, Offer, Reading, ResultRecord, Sensor, WINDOW_READINGS, Window, WindowShortfall,
+    sort_offer,
+};
+use nightshift_kernel::{Actor, Context, Fault, Reply};
+use nightshift_store::sensing as store;
+
+use super::error::SensingError;
+use super::shared::Shared;
+use super::view::{Freshness, LiveReading, PushReport, RefusedReading, SensorView};
+
+/// Refused readings that an answer lists; the rest are only counted.
+const REFUSED_LISTED_MAX: usize = 100;
+/// Readings of a push that live listeners are told of: the newest.
+const LIVE_READINGS_MAX: usize = 100;
+
+type Answer<T> = Reply<Result<T, SensingError>>;
+
+/// What a sensor takes.
+pub(crate) enum SensorMessage {
+    /// Store these readings.
+    Push { readings: Vec<Reading>, reply: Answer<PushReport> },
+    /// Show yourself.
+    View { reply: Answer<SensorView> },
+    /// Hand out the window that ends at `at`.
+    Window { at: Timestamp, reply: Answer<WindowAnswer> },
+    /// Adopt what the store held when the plant started.
+    Preload(Box<Preload>),
+    /// The registration has changed.
+    Changed(Arc<Sensor>),
+    /// A verdict on this sensor was stored.
+    Judged(Box<ResultRecord>),
+    /// Hand out the newest readings for a checkpoint, if there are new ones.
+    Checkpoint { reply: Reply<Option<(Timestamp, Vec<u8>)>> },
+}
+
+/// A window, or why there is none, with the registration that it belongs to.
+pub(crate) struct WindowAnswer {
+    pub(crate) sensor: Arc<Sensor>,
+    pub(crate) last_value: Option<f64>,
+    pub(crate) window: Result<Window, WindowShortfall>,
+}
+
+/// State of a sensor, as read for many at once.
+pub(crate) struct Preload {
+    pub(crate) history: History,
+    pub(crate) account: Account,
+    pub(crate) last_result: Option<ResultRecord>,
+}
+
+/// What the actor reads back from the store.
+struct Known {
+    history: History,
+    account: Account,
+    last_result: Option<Box<ResultRecord>>,
+    /// Newest reading of the last checkpoint handed out.
+    checkpointed: Option<Timestamp>,
+}
+
+/// The actor.
+pub(super) struct SensorActor {
+    shared: Arc<Shared>,
+    sensor: Arc<Sensor>,
+    /// `None` until the first message, and after a write whose outcome is unknown.
+    known: Option<Known>,
+}
+
+impl SensorActor {
+    pub(super) fn new(shared: Arc<Shared>, sensor: Arc<Sensor>) -> Self {
+        Self { shared, sensor, known: None }
+    }
+
+    async fn known(&mut self) -> Result<&mut Known, SensingError> {
+        if self.known.is_none() {
+            let (db, key) = (&self.shared.db, self.sensor.key);
+            let readings =
+                store::readings_latest(db, key, Timestamp::MAX, WINDOW_READINGS, Timestamp::Y2000).await?;
+            let (account, _expired) = store::account_find(db, key).await?;
+            let last_result = store::result_latest(db, key).await?.map(Box::new);
+            let history = History::from_readings(&readings);
+            self.known = Some(Known { history, account, last_result, checkpointed: None });
+        }
+        self.known.as_mut().ok_or_else(|| SensingError::Failed("not loaded".to_owned()))
+    }
+
+    async fn push(&mut self, now: Timestamp, readings: &[Reading]) -> Result<PushReport, SensingError> {
+        let (shared, key, horizon) =
+            (Arc::clone(&self.shared), self.sensor.key, self.sensor.spec.horizon(now));
+        let newest = self.known().await?.history.newest();
+        let old: Vec<Timestamp> =
+            readings.iter().map(|r| r.at).filter(|at| newest.is_some_and(|n| *at <= n)).collect();
+        let known =
+            if old.is_empty() { BTreeMap::new() } else { store::readings_at(&shared.db, key, &old).await? };
+        let sorted = sort_offer(Offer { readings, known: &known, now, horizon });
+
+        if sorted.account.offered > 0 {
+            let write = shared.writer.readings(
+                key,
+                sorted.fresh.clone(),
+                sorted.account,
+                shared.config.push_deadline,
+            );
+            if let Err(error) = write.await {
+                // Committed or not, nobody knows: what the store says next counts.
+                self.known = None;
+                return Err(error.into());
+            }
+        }
+        let known = self.known().await?;
+        known.history.extend(&sorted.fresh);
+        known.account += sorted.account;
+        count(sorted.account);
+        self.tell(&sorted.fresh);
+        let refused = sorted.refused.iter().take(REFUSED_LISTED_MAX).map(|(index, refusal)| RefusedReading {
+            index: *index,
+            time: readings[*index].at,
+            reason: refusal.to_string(),
+        });
+        Ok(PushReport { account: sorted.account, refused: refused.collect() })
+    }
+
+    fn tell(&self, fresh: &[Reading]) {
+        if fresh.is_empty() {
+            return;
+        }
+        let id = self.sensor.spec.sensor_id.as_str();
+        self.shared.hub.tell("sensing.readings", id, || {
+            let newest = &fresh[fresh.len().saturating_sub(LIVE_READINGS_MAX)..];
+            serde_json::to_string(&LiveReading { sensor_id: id, readings: newest }).unwrap_or_default()
+        });
+    }
+
+    async fn view(&mut self, now: Timestamp) -> Result<SensorView, SensingError> {
+        let sensor = Arc::clone(&self.sensor);
+        let known = self.known().await?;
+        let newest = known.history.newest();
+        let freshness = match newest {
+            None => Freshness::Never,
+            Some(at) if now.since(at) <= sensor.spec.freshness() => Freshness::Fresh,
+            Some(_) => Freshness::Stale,
+        };
+        Ok(SensorView {
+            freshness,
+            newest,
+            last_value: known.history.last_value(),
+            window_readings: known.history.len(),
+            account: known.account,
+            last_result: known.last_result.as_deref().cloned(),
+            sensor: (*sensor).clone(),
+        })
+    }
+
+    async fn window(&mut self, at: Timestamp) -> Result<WindowAnswer, SensingError> {
+        let (shared, sensor) = (Arc::clone(&self.shared), Arc::clone(&self.sensor));
+        let spec = &sensor.spec;
+        let cut =
+            |history: &History| history.window(at, spec.interval(), spec.freshness(), spec.window_span_max());
+        let held = &self.known().await?.history;
+        let (window, last_value) = if held.newest().is_none_or(|newest| newest <= at) {
+            (cut(held), held.last_value())
+        } else {
+            let not_before = at - spec.window_span_max();
+            let readings =
+                store::readings_latest(&shared.db, sensor.key, at, WINDOW_READINGS, not_before).await?;
+            let past = History::from_readings(&readings);
+            (cut(&past), past.last_value())
+        };
+        Ok(WindowAnswer { window, last_value: last_value.map(f64::from), sensor })
+    }
+
+    fn checkpoint(&mut self) -> Option<(Timestamp, Vec<u8>)> {
+        let known = self.known.as_mut()?;
+        let newest = known.history.newest()?;
+        (known.checkpointed != Some(newest)).then(|| {
+            known.checkpointed = Some(newest);
+            (newest, known.history.to_bytes())
+        })
+    }
+}
+
+fn count(account: Account) {
+    let add = |outcome: &'static str, n: i64| {
+        metrics::counter!("nightshift_sensing_readings_total", "outcome" => outcome)
+            .increment(u64::try_from(n).unwrap_or(0));
+    };
+    metrics::counter!("nightshift_sensing_readings_offered_total")
+        .increment(u64::try_from(account.offered).unwrap_or(0));
+    add("stored", account.stored);
+    add("duplicate", account.duplicate);
+    add("late", account.late);
+    add("rejected", account.rejected);
+}
+
+impl Actor for SensorActor {
+    type Message = SensorMessage;
+
+    async fn handle(&mut self, ctx: &Context<SensorMessage>, message: SensorMessage) -> Result<(), Fault> {
+        let now = Timestamp::from_us(ctx.clock().now_us());
+        match message {
+            SensorMessage::Push { readings, reply } => {
+                reply.send(self.push(now, &readings).await);
+            }
+            SensorMessage::View { reply } => {
+                reply.send(self.view(now).await);
+            }
+            SensorMessage::Window { at, reply } => {
+                reply.send(self.window(at).await);
+            }
+            SensorMessage::Preload(preload) => {
+                let Preload { history, account, last_result } = *preload;
+                let checkpointed = history.newest();
+                let last_result = last_result.map(Box::new);
+                self.known.get_or_insert(Known { history, account, last_result, checkpointed });
+            }
+            SensorMessage::Changed(sensor) => self.sensor = sensor,
+            SensorMessage::Judged(record) => {
+                if let Some(known) = &mut self.known {
+                    known.last_result = Some(record);
+                }
+            }
+            SensorMessage::Checkpoint { reply } => {
+                reply.send(self.checkpoint());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How long a sensor's handler may take: its commit's deadline and room for a slow read.
+pub(super) fn budget(push_deadline: Duration) -> Duration {
+    push_deadline + Duration::from_secs(20)
+}

@@ -1,0 +1,150 @@
+//! What every part of the sensing domain works with.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use nightshift_domain::Timestamp;
+use nightshift_domain::sensing::{NewResult, Provenance, ResultRecord, Sensor, SensorId, SensorKey};
+use nightshift_kernel::{Address, Clock};
+use nightshift_store::Db;
+
+use super::sensor::SensorMessage;
+use crate::config::SensingConfig;
+use crate::hub::Hub;
+use crate::inference::Inference;
+use crate::writer::Writer;
+
+/// How long a write that no client waits for may take.
+pub(super) const BACKGROUND_WRITE: Duration = Duration::from_secs(30);
+
+/// The domain's surroundings.
+pub(crate) struct Shared {
+    pub(crate) db: Db,
+    pub(crate) writer: Writer,
+    pub(crate) hub: Hub,
+    pub(crate) inference: Inference,
+    pub(crate) clock: Clock,
+    pub(crate) config: SensingConfig,
+    pub(crate) roster: Roster,
+}
+
+impl Shared {
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp::from_us(self.clock.now_us())
+    }
+}
+
+/// A sensor's place in the plant.
+#[derive(Debug, Clone)]
+pub(crate) struct Seat {
+    pub(crate) key: SensorKey,
+    pub(crate) address: Address<SensorMessage>,
+    /// Whether the schedule scores it.
+    pub(crate) enabled: bool,
+}
+
+/// Who is registered and where to reach them. The store is the truth; this is its index in memory, by id.
+#[derive(Debug, Default)]
+pub(crate) struct Roster {
+    seats: RwLock<BTreeMap<SensorId, Seat>>,
+}
+
+impl Roster {
+    pub(crate) fn get(&self, id: &SensorId) -> Option<Seat> {
+        self.seats.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+    }
+
+    pub(crate) fn put(&self, id: SensorId, seat: Seat) {
+        self.seats.write().unwrap_or_else(PoisonError::into_inner).insert(id, seat);
+    }
+
+    pub(crate) fn take(&self, id: &SensorId) -> Option<Seat> {
+        self.seats.write().unwrap_or_else(PoisonError::into_inner).remove(id)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.seats.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// `limit` sensors after the first `skip`, by id.
+    pub(crate) fn page(&self, skip: usize, limit: usize) -> Vec<(SensorId, Seat)> {
+        let seats = self.seats.read().unwrap_or_else(PoisonError::into_inner);
+        seats.iter().skip(skip).take(limit).map(|(id, seat)| (id.clone(), seat.clone())).collect()
+    }
+
+    /// `limit` sensors after `after`, by id: the way to walk all of them while they come and go.
+    pub(crate) fn page_after(&self, after: Option<&SensorId>, limit: usize) -> Vec<(SensorId, Seat)> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        let seats = self.seats.read().unwrap_or_else(PoisonError::into_inner);
+        let from = after.map_or(Unbounded, Excluded);
+        seats
+            .range::<SensorId, _>((from, Unbounded))
+            .take(limit)
+            .map(|(id, seat)| (id.clone(), seat.clone()))
+            .collect()
+    }
+
+    /// Whether `key` is still the registration of `id`.
+    pub(crate) fn holds(&self, id: &SensorId, key: SensorKey) -> bool {
+        self.get(id).is_some_and(|seat| seat.key == key)
+    }
+}
+
+/// A result about to be stored for `sensor`.
+pub(crate) fn new_result(
+    sensor: &Sensor,
+    verdict: nightshift_domain::sensing::Verdict,
+    times: Times,
+    provenance: Provenance,
+) -> NewResult {
+    NewResult {
+        sensor_key: sensor.key,
+        sensor_id: sensor.spec.sensor_id.clone(),
+        verdict,
+        as_of: times.as_of,
+        inference_time: times.decided,
+        run_at: times.run_at,
+        provenance,
+    }
+}
+
+/// The times of a verdict.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Times {
+    /// The instant asked about.
+    pub(crate) as_of: Timestamp,
+    /// When it was decided.
+    pub(crate) decided: Timestamp,
+    /// The scheduled run.
+    pub(crate) run_at: Option<Timestamp>,
+}
+
+/// Stores results in one unit of work and tells their sensors.
+pub(crate) async fn store_results(
+    shared: &Arc<Shared>,
+    results: Vec<NewResult>,
+    deadline: Duration,
+) -> Result<Vec<ResultRecord>, crate::writer::WriteError> {
+    let stored = shared
+        .writer
+        .run(deadline, move |tx| {
+            Box::pin(async move { nightshift_store::sensing::results_insert(tx, &results).await })
+        })
+        .await?;
+    for record in &stored {
+        tell_judged(shared, record);
+    }
+    Ok(stored)
+}
+
+/// Lets a sensor know its newest verdict. A sensor that is too busy to hear shows it after its next one.
+pub(crate) fn tell_judged(shared: &Shared, record: &ResultRecord) {
+    metrics::counter!("nightshift_sensing_verdicts_total", "verdict" => record.result.verdict.as_str())
+        .increment(1);
+    if let Some(seat) =
+        shared.roster.get(&record.result.sensor_id).filter(|s| s.key == record.result.sensor_key)
+    {
+        let _ = seat.address.try_send(SensorMessage::Judged(Box::new(record.clone())));
+    }
+}
