@@ -9,11 +9,13 @@ mod catalog;
 mod detector;
 mod device;
 mod engine;
+pub mod evaluate;
 mod gru;
 mod scorer;
 mod series;
 mod simd;
 mod state;
+pub mod train;
 
 pub use catalog::{Model, ModelError, ModelInfo, ModelKind};
 pub use device::{

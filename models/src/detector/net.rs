@@ -19,14 +19,14 @@ const OVERLAPPING: f32 = 1e30;
 pub(crate) struct BlockNet {
     depth: Param<Tensor<2>>,
     point: Param<Tensor<2>>,
-    bias: Param<Tensor<1>>,
+    bias: Param<Tensor<2>>,
 }
 
 /// The encoder on a device.
 #[derive(Module, Debug)]
 pub(crate) struct DetectorNet {
     stem: Param<Tensor<2>>,
-    stem_bias: Param<Tensor<1>>,
+    stem_bias: Param<Tensor<2>>,
     blocks: Vec<BlockNet>,
     head: Param<Tensor<2>>,
 }
@@ -36,7 +36,7 @@ impl BlockNet {
         Self {
             depth: matrix(&weights.depth, [DEPTH_TAPS, CHANNELS], device),
             point: matrix(&weights.point, [CHANNELS, CHANNELS], device),
-            bias: vector(&weights.bias, device),
+            bias: matrix(&weights.bias, [1, CHANNELS], device),
         }
     }
 
@@ -68,10 +68,25 @@ impl DetectorNet {
     pub(crate) fn new(weights: &DetectorWeights, device: &Device) -> Self {
         Self {
             stem: matrix(&weights.stem, [STEM_TAPS * FEATURES, CHANNELS], device),
-            stem_bias: vector(&weights.stem_bias, device),
+            stem_bias: matrix(&weights.stem_bias, [1, CHANNELS], device),
             blocks: weights.blocks.iter().map(|b| BlockNet::new(b, device)).collect(),
             head: matrix(&weights.head, [CHANNELS, EMBEDDING], device),
         }
+    }
+
+    /// The tensors in a fixed order.
+    pub(crate) fn tensors(&self) -> Vec<Tensor<2>> {
+        let blocks = self.blocks.iter().flat_map(|b| [b.depth.val(), b.point.val(), b.bias.val()]);
+        [self.stem.val(), self.stem_bias.val()].into_iter().chain(blocks).chain([self.head.val()]).collect()
+    }
+
+    /// A network out of as many tensors as [`DetectorNet::tensors`] gives, in its order.
+    pub(crate) fn of(tensors: Vec<Tensor<2>>) -> Self {
+        let mut tensors = tensors.into_iter().map(Param::from_tensor);
+        let mut next = || tensors.next().expect("as many tensors as the network has");
+        let (stem, stem_bias) = (next(), next());
+        let blocks = DILATIONS.map(|_| BlockNet { depth: next(), point: next(), bias: next() });
+        Self { stem, stem_bias, blocks: blocks.to_vec(), head: next() }
     }
 
     /// Reads the weights back.
@@ -138,12 +153,12 @@ pub(crate) fn nearest(embeddings: Tensor<3>, mask: Tensor<3>) -> Tensor<2> {
 }
 
 /// A 1 × 1 convolution as one matrix product over all readings of the batch.
-fn project(x: Tensor<3>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<3> {
+fn project(x: Tensor<3>, weight: Tensor<2>, bias: Option<Tensor<2>>) -> Tensor<3> {
     let [batch, readings, width] = x.dims();
     let [_, out] = weight.dims();
     let flat = x.reshape([batch * readings, width]).matmul(weight);
     let flat = match bias {
-        Some(bias) => flat + bias.unsqueeze::<2>(),
+        Some(bias) => flat + bias,
         None => flat,
     };
     flat.reshape([batch, readings, out])
@@ -153,10 +168,7 @@ fn matrix(values: &[f32], shape: [usize; 2], device: &Device) -> Param<Tensor<2>
     Param::from_tensor(Tensor::from_data(TensorData::new(values.to_vec(), shape), device))
 }
 
-fn vector(values: &[f32], device: &Device) -> Param<Tensor<1>> {
-    Param::from_tensor(Tensor::from_data(TensorData::new(values.to_vec(), [values.len()]), device))
-}
-
-fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+/// The tensor's numbers, row-major.
+pub(crate) fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data().convert::<f32>().as_slice::<f32>().expect("converted to f32 above").to_vec()
 }

@@ -1,0 +1,83 @@
+//! The card that goes with a trained detector's weights.
+
+use serde::{Deserialize, Serialize};
+
+use super::Trained;
+
+/// Figures on sensors that were not trained on, with injected anomalies.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HeldOut {
+    /// Clean windows on which the threshold was set; as many with an anomaly each gave the figures below.
+    pub clean_windows: usize,
+    /// Share of clean windows above the threshold, by its making.
+    pub false_alarm_rate: f64,
+    /// Share of windows with an injected anomaly above the threshold.
+    pub recall: f64,
+    /// Chance that a window with an injected anomaly scores above a clean one.
+    pub auroc: f64,
+}
+
+/// What a training was.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainingFacts {
+    /// The folders of recordings, as the maker of the card names them.
+    pub data: Vec<String>,
+    /// Recordings trained on.
+    pub recordings: usize,
+    /// Readings in them.
+    pub readings: usize,
+    /// Seed.
+    pub seed: u64,
+    /// Steps done.
+    pub steps: usize,
+    /// Windows in a step.
+    pub batch: usize,
+}
+
+/// Where a detector's weights come from and what they can do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelCard {
+    /// `detector`.
+    pub name: String,
+    /// Version of the weights.
+    pub version: String,
+    /// `detector`.
+    pub kind: String,
+    /// SHA-256 of the weight file.
+    pub digest_sha256: String,
+    /// Count of its numbers.
+    pub parameters: usize,
+    /// A window scoring above this is abnormal.
+    pub threshold: f64,
+    /// How the threshold was set.
+    pub threshold_from: String,
+    /// The training.
+    pub training: TrainingFacts,
+    /// Figures on held-out sensors.
+    pub held_out: HeldOut,
+    /// Figures on recordings with known anomalies, as [`crate::evaluate::evaluate`] reports them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub development: Option<serde_json::Value>,
+}
+
+impl ModelCard {
+    /// The card of a training's outcome.
+    pub fn new(trained: &Trained, training: TrainingFacts, version: &str) -> Self {
+        let info = trained.model.info();
+        Self {
+            name: info.id.clone(),
+            version: version.to_owned(),
+            kind: "detector".to_owned(),
+            digest_sha256: info.digest_sha256.clone(),
+            parameters: info.parameters,
+            threshold: info.threshold,
+            threshold_from: format!(
+                "{} clean windows of held-out sensors; {} of them score above it",
+                trained.held_out.clean_windows, trained.held_out.false_alarm_rate
+            ),
+            training,
+            held_out: trained.held_out.clone(),
+            development: None,
+        }
+    }
+}

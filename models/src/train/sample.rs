@@ -1,0 +1,98 @@
+//! One training batch: windows drawn from the corpus, varied, each with one anomaly in it.
+
+use std::ops::Range;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use super::corpus::Corpus;
+use super::inject::{inject, log_uniform, normal};
+use crate::WINDOW;
+
+/// Draws until a window with an anomaly comes about; recordings that are flat for days give none.
+const DRAWS_MAX: usize = 200;
+
+/// Different values that a window must have.
+const VALUES_MIN: usize = 16;
+
+/// Readings left out between two that are kept, at most: coarser sampling of the same sensor.
+const THINNING_MAX: usize = 3;
+
+/// Windows with an anomaly each.
+pub(crate) struct Batch {
+    pub(crate) windows: Vec<Vec<f32>>,
+    /// The anomalous readings of each window.
+    pub(crate) labels: Vec<Range<usize>>,
+}
+
+/// The random numbers of a step: they depend on the seed and the step alone, so that a training that is
+/// taken up again goes on as it would have.
+pub(crate) fn rng_of(seed: u64, step: usize) -> StdRng {
+    StdRng::seed_from_u64(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(step as u64))
+}
+
+/// Draws a batch. None if the corpus has nothing to draw from.
+pub(crate) fn batch(corpus: &Corpus, size: usize, rng: &mut StdRng) -> Option<Batch> {
+    let mut batch = Batch { windows: Vec::with_capacity(size), labels: Vec::with_capacity(size) };
+    for _ in 0..size * DRAWS_MAX {
+        if batch.windows.len() == size {
+            break;
+        }
+        let mut window = clean(corpus, rng)?;
+        let donor = clean(corpus, rng)?;
+        if let Some(label) = inject(&mut window, &donor, rng) {
+            batch.windows.push(window);
+            batch.labels.push(label);
+        }
+    }
+    (batch.windows.len() == size).then_some(batch)
+}
+
+/// A window without an injected anomaly: a random stretch, thinned, turned, mirrored and roughened by chance.
+pub(crate) fn clean(corpus: &Corpus, rng: &mut StdRng) -> Option<Vec<f32>> {
+    for _ in 0..DRAWS_MAX {
+        let recording = pick(corpus, rng)?;
+        let fit = ((recording.len() - 1) / (WINDOW - 1)).min(THINNING_MAX);
+        let thinning = if fit > 1 && rng.random_bool(0.3) { rng.random_range(1..=fit) } else { 1 };
+        let start = rng.random_range(0..recording.len() - (WINDOW - 1) * thinning);
+        let mut window: Vec<f32> = recording[start..].iter().step_by(thinning).take(WINDOW).copied().collect();
+        if values_in(&window) < VALUES_MIN {
+            continue;
+        }
+        if rng.random_bool(0.5) {
+            window.iter_mut().for_each(|v| *v = -*v);
+        }
+        if rng.random_bool(0.3) {
+            window.reverse();
+        }
+        if rng.random_bool(0.2) {
+            roughen(&mut window, rng);
+        }
+        return Some(window);
+    }
+    None
+}
+
+/// Each folder is as likely as any other, and each recording within it.
+fn pick<'a>(corpus: &'a Corpus, rng: &mut StdRng) -> Option<&'a [f32]> {
+    let groups = corpus.recordings.last()?.group + 1;
+    let group = rng.random_range(0..groups);
+    let first = corpus.recordings.partition_point(|r| r.group < group);
+    let end = corpus.recordings.partition_point(|r| r.group <= group);
+    let among = if first < end { first..end } else { 0..corpus.recordings.len() };
+    Some(&corpus.recordings[rng.random_range(among)].values)
+}
+
+fn values_in(window: &[f32]) -> usize {
+    let mut sorted: Vec<u32> = window.iter().map(|v| v.to_bits()).collect();
+    sorted.sort_unstable();
+    sorted.dedup();
+    sorted.len()
+}
+
+fn roughen(window: &mut [f32], rng: &mut StdRng) {
+    let mean = window.iter().sum::<f32>() / window.len() as f32;
+    let swing = (window.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / window.len() as f32).sqrt();
+    let size = swing * log_uniform(0.005, 0.15, rng);
+    window.iter_mut().for_each(|v| *v += size * normal(rng));
+}
