@@ -213,8 +213,7 @@ impl Breaker {
 
     /// Opens it by hand; it probes again after `open_for`.
     pub fn force_open(&mut self) {
-        self.machine.force_open();
-        self.shared.trip();
+        self.trip();
     }
 
     /// Closes it by hand and forgets its failures.
@@ -249,18 +248,19 @@ impl Breaker {
         let after = self.machine.current_state();
         match (before, after) {
             (State::Closed, State::Closed) if !works && self.shared.count_failure() => {
-                self.machine.force_open();
-                // Successes from before the trip must not count as probes.
-                self.machine.reset_stats();
-                self.shared.trip();
+                self.trip();
             }
             (State::Closed, _) | (_, State::HalfOpen) => {}
             (_, State::Closed) => self.shared.close(),
-            (_, State::Open) => {
-                self.machine.reset_stats();
-                self.shared.trip();
-            }
+            (_, State::Open) => self.trip(),
         }
+    }
+
+    fn trip(&mut self) {
+        self.machine.force_open();
+        // Successes from before the trip must not count as probes.
+        self.machine.reset_stats();
+        self.shared.trip();
     }
 }
 

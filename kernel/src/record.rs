@@ -32,8 +32,8 @@ pub(crate) struct Record {
     /// Fresh out of quarantine: one more failure parks it again.
     on_probation: bool,
     running_since: Option<Duration>,
-    /// Times of the failures in the window; at most `max_restarts`. Most children never need it.
-    failures: Option<Box<VecDeque<Duration>>>,
+    /// Times of the failures in the window; at most one more than `max_restarts`.
+    failures: VecDeque<Duration>,
 }
 
 impl Record {
@@ -70,7 +70,7 @@ impl Record {
         let doublings = self.quarantines.min(QUARANTINE_DOUBLINGS_MAX);
         self.quarantines = self.quarantines.saturating_add(1);
         self.on_probation = true;
-        self.failures = None;
+        self.failures = VecDeque::new();
         Verdict::Quarantine(doubled(rules.intensity.quarantine_for, doublings))
     }
 
@@ -78,7 +78,7 @@ impl Record {
         if self.on_probation {
             return true;
         }
-        let failures = self.failures.get_or_insert_default();
+        let failures = &mut self.failures;
         failures.push_back(now);
         while failures.front().is_some_and(|at| now.saturating_sub(*at) >= rules.intensity.within) {
             failures.pop_front();

@@ -1,0 +1,11 @@
+//! The promises of `SEMANTICS.md`, each with a test that fails when it is broken.
+
+mod breaker;
+mod frozen;
+mod mailbox;
+mod model;
+mod restart;
+mod stop;
+mod support;
+mod timer;
+mod tree;
