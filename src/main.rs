@@ -1,3 +1,5 @@
 //! The `nightshift` binary.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    nightshift::run(std::env::args_os(), std::env::vars_os())
+}

@@ -1,0 +1,58 @@
+//! What the demo says to the server: the same requests that any client sends.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use serde_json::{Value, json};
+
+/// How long one request may take.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A client of the server on `base`.
+pub(super) struct Plant {
+    http: Client,
+    base: String,
+}
+
+impl Plant {
+    pub(super) fn new(address: SocketAddr) -> Result<Self, String> {
+        let http = Client::builder().no_proxy().timeout(TIMEOUT).build().map_err(|e| e.to_string())?;
+        Ok(Self { http, base: format!("http://{address}") })
+    }
+
+    /// Whether the plant takes work.
+    pub(super) async fn is_ready(&self) -> bool {
+        let answer = self.http.get(format!("{}/api/v1/health/readiness", self.base)).send().await;
+        answer.is_ok_and(|a| a.status() == StatusCode::OK)
+    }
+
+    /// Registers a sensor afresh: what an earlier demo stored under its id is not mixed with this one's.
+    pub(super) async fn register(&self, registration: &Value) -> Result<(), String> {
+        let id = registration["sensor_id"].as_str().unwrap_or_default();
+        self.http.delete(format!("{}/api/sensors/{id}", self.base)).send().await.map_err(|e| e.to_string())?;
+        sent(self.http.post(format!("{}/api/sensors", self.base)).json(registration)).await.map(|_| ())
+    }
+
+    /// Sends values at even distances.
+    pub(super) async fn push(&self, id: &str, start: &str, interval_s: u32, values: &[f64]) -> Result<(), String> {
+        let body = json!({ "start": start, "interval_s": interval_s, "values": values });
+        sent(self.http.post(format!("{}/api/sensors/{id}/readings", self.base)).json(&body)).await.map(|_| ())
+    }
+
+    /// Asks for a verdict on every sensor.
+    pub(super) async fn analyze_all(&self) -> Result<Vec<Value>, String> {
+        let answer = sent(self.http.post(format!("{}/api/analyze/all", self.base))).await?;
+        answer.json().await.map_err(|e| e.to_string())
+    }
+}
+
+async fn sent(request: RequestBuilder) -> Result<Response, String> {
+    let answer = request.send().await.map_err(|e| e.to_string())?;
+    let status = answer.status();
+    if status.is_success() {
+        return Ok(answer);
+    }
+    let url = answer.url().path().to_owned();
+    Err(format!("{url}: {status} {}", answer.text().await.unwrap_or_default()))
+}

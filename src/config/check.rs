@@ -1,0 +1,183 @@
+//! What a configuration must satisfy, and how it becomes the plant's own.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use nightshift_actors as actors;
+
+use super::{Config, ConfigError, OdenConfig, Secret};
+
+/// Longest request timeout, seconds.
+const REQUEST_TIMEOUT_S_MAX: u64 = 600;
+/// Largest body that may be allowed, bytes.
+const BODY_BYTES_MAX: usize = 256 * 1_024 * 1_024;
+
+impl Config {
+    /// Refuses values that could not work.
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        let http = &self.http;
+        if !http.listen.ip().is_loopback() {
+            return Err(ConfigError::Range {
+                key: "http.listen",
+                reason: format!(
+                    "{} is reachable from other machines, and this version has no sign-in yet; listen on a loopback \
+                     address such as 127.0.0.1:{} and put an authenticating proxy in front",
+                    http.listen,
+                    http.listen.port()
+                ),
+            });
+        }
+        between("http.body_bytes_max", http.body_bytes_max, 1_024, BODY_BYTES_MAX)?;
+        between("http.readings_bytes_max", http.readings_bytes_max, 1_024, BODY_BYTES_MAX)?;
+        between("http.request_timeout_s", http.request_timeout_s, 1, REQUEST_TIMEOUT_S_MAX)?;
+        between("http.header_timeout_s", http.header_timeout_s, 1, REQUEST_TIMEOUT_S_MAX)?;
+        between("http.body_timeout_s", http.body_timeout_s, 1, REQUEST_TIMEOUT_S_MAX)?;
+        between("http.write_stall_s", http.write_stall_s, 1, REQUEST_TIMEOUT_S_MAX)?;
+        between("http.connections_max", http.connections_max, 1, 1_000_000)?;
+        between("http.concurrency_max", http.concurrency_max, 1, 1_000_000)?;
+        between("http.streams_max", http.streams_max, 1, 1_000_000)?;
+        between("database.readers_max", self.database.readers_max, 1, 256)?;
+        between("inference.batch_max", self.inference.batch_max, 1, 4_096)?;
+        between("inference.queue_max", self.inference.queue_max, 1, 10_000_000)?;
+        between("sensing.push_readings_max", self.sensing.push_readings_max, 1, 1_000_000)?;
+        between("sensing.vendor.oden.poll_interval_s", self.sensing.vendor.oden.poll_interval_s, 1, 86_400)?;
+        between("system.drain_s", self.system.drain_s, 1, 600)?;
+        between("system.round_interval_s", self.system.round_interval_s, 1, 86_400)?;
+        tracing_subscriber::EnvFilter::try_new(&self.log.level)
+            .map_err(|e| ConfigError::Range { key: "log.level", reason: e.to_string() })?;
+        self.inference.device_choice()?;
+        self.sensing.vendor.oden.complete().map(|_| ())
+    }
+
+    /// Where the database is.
+    #[must_use]
+    pub fn database_url(&self) -> Secret {
+        let in_data_dir = || Secret::new(format!("sqlite:{}", self.data_dir.join("nightshift.db").display()));
+        self.database.url.clone().unwrap_or_else(in_data_dir)
+    }
+
+    /// Where the daily log files go; `None` when none are written.
+    #[must_use]
+    pub fn log_dir(&self) -> Option<PathBuf> {
+        (self.log.days_kept > 0).then(|| self.log.dir.clone().unwrap_or_else(|| self.data_dir.join("logs")))
+    }
+}
+
+fn between<T: PartialOrd + std::fmt::Display>(
+    key: &'static str,
+    value: T,
+    min: T,
+    max: T,
+) -> Result<(), ConfigError> {
+    if value < min || value > max {
+        return Err(ConfigError::Range { key, reason: format!("{value} is not between {min} and {max}") });
+    }
+    Ok(())
+}
+
+impl super::InferenceConfig {
+    /// The device that `device` names.
+    ///
+    /// # Errors
+    /// When it names none.
+    pub fn device_choice(&self) -> Result<nightshift_models::DeviceChoice, ConfigError> {
+        self.device
+            .parse()
+            .map_err(|e| ConfigError::Range { key: "inference.device", reason: format!("{e}") })
+    }
+}
+
+impl OdenConfig {
+    /// The vendor's settings; `None` when nothing of it is set.
+    fn complete(&self) -> Result<Option<actors::OdenConfig>, ConfigError> {
+        if self.base_url.is_none() && self.auth_url.is_none() {
+            return Ok(None);
+        }
+        let missing = |key: &'static str| ConfigError::Range {
+            key,
+            reason: "is needed once the vendor's base_url or auth_url is set".to_owned(),
+        };
+        Ok(Some(actors::OdenConfig {
+            base_url: self.base_url.clone().ok_or_else(|| missing("sensing.vendor.oden.base_url"))?,
+            auth_url: self.auth_url.clone().ok_or_else(|| missing("sensing.vendor.oden.auth_url"))?,
+            username: self.username.clone().ok_or_else(|| missing("sensing.vendor.oden.username"))?,
+            password: self
+                .password
+                .clone()
+                .ok_or_else(|| missing("sensing.vendor.oden.password"))?
+                .into_inner(),
+            poll_interval: Duration::from_secs(self.poll_interval_s),
+            timeout: Duration::from_secs(self.timeout_s),
+        }))
+    }
+}
+
+/// What the tree needs of a configuration.
+///
+/// # Errors
+/// When the vendor's settings are incomplete or the device has no name known here.
+pub fn plant_config(config: &Config) -> Result<actors::PlantConfig, ConfigError> {
+    let (inference, sensing, system) = (&config.inference, &config.sensing, &config.system);
+    Ok(actors::PlantConfig {
+        inference: actors::InferenceConfig {
+            device: inference.device_choice()?,
+            models: inference.models.clone(),
+            batch_max: inference.batch_max,
+            batch_wait: Duration::from_millis(inference.batch_wait_ms),
+            queue_max: inference.queue_max,
+            batch_deadline: Duration::from_millis(inference.batch_deadline_ms),
+            job_deadline: Duration::from_millis(inference.job_deadline_ms),
+            canary_interval: Duration::from_secs(inference.canary_interval_s),
+        },
+        sensing: actors::SensingConfig {
+            default_model: sensing.default_model.clone(),
+            push_readings_max: sensing.push_readings_max,
+            sensors_max: sensing.sensors_max,
+            push_deadline: Duration::from_millis(sensing.push_deadline_ms),
+            run_deadline: Duration::from_secs(sensing.run_deadline_s),
+            oden: sensing.vendor.oden.complete()?,
+            proxy: actors::ProxyConfig {
+                allow: sensing.proxy.allow.clone(),
+                cache: Duration::from_secs(sensing.proxy.cache_s),
+            },
+        },
+        system: actors::SystemConfig {
+            event_days: system.event_days,
+            events_max: system.events_max,
+            round_interval: Duration::from_secs(system.round_interval_s),
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Environment, load};
+
+    fn refused(name: &str, value: &str) -> String {
+        let environment = Environment::from([(name.to_owned(), value.to_owned())]);
+        load(None, &environment).expect_err(name).to_string()
+    }
+
+    #[test]
+    fn only_loopback_is_served_without_a_sign_in() {
+        let reason = refused("NIGHTSHIFT__HTTP__LISTEN", "0.0.0.0:8000");
+        assert!(reason.starts_with("http.listen: 0.0.0.0:8000 is reachable"), "{reason}");
+        let environment =
+            Environment::from([("NIGHTSHIFT__HTTP__LISTEN".to_owned(), "[::1]:8000".to_owned())]);
+        assert!(load(None, &environment).is_ok());
+    }
+
+    #[test]
+    fn limits_have_limits() {
+        assert!(refused("NIGHTSHIFT__HTTP__REQUEST_TIMEOUT_S", "0").contains("between 1 and 600"));
+        assert!(refused("NIGHTSHIFT__INFERENCE__DEVICE", "quantum").starts_with("inference.device"));
+        assert!(refused("NIGHTSHIFT__LOG__LEVEL", "loud=very=much").starts_with("log.level"));
+        assert!(refused("API_BASE_URL", "https://x").starts_with("sensing.vendor.oden.auth_url"));
+    }
+
+    #[test]
+    fn defaults_agree_with_the_plant() {
+        let ours = super::plant_config(&super::Config::default()).expect("plant");
+        assert_eq!(format!("{ours:?}"), format!("{:?}", super::actors::PlantConfig::default()));
+    }
+}

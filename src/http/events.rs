@@ -1,0 +1,190 @@
+//! `GET /api/v1/events`: what happens in the plant, as server-sent events.
+//!
+//! A listener that gives the id of the last event it saw gets everything since then from the journal and goes on live,
+//! without loss or repeats. Notices that are not journalled (`live=true`) carry no id and may be missed.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures::{Stream, StreamExt, stream};
+use nightshift_actors::{JournalReader, JournalStep, Live};
+use nightshift_domain::Event;
+use serde::Deserialize;
+use tokio::sync::{OwnedSemaphorePermit, broadcast};
+use utoipa::IntoParams;
+
+use super::App;
+use super::extract::Query;
+use super::problem::{AnyError, Problem};
+
+/// Time between two comments that show a silent stream is alive.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// Pause that a browser makes before it connects again.
+const RETRY: Duration = Duration::from_secs(3);
+/// Pause before the journal is read again after it could not be.
+const JOURNAL_RETRY_PAUSE: Duration = Duration::from_secs(2);
+/// Longest kind prefix, bytes.
+const KIND_BYTES_MAX: usize = 64;
+
+/// What to listen to.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Listen {
+    /// Id of the last event seen, for clients that cannot set `Last-Event-ID`; 0 replays the whole journal.
+    last_event_id: Option<String>,
+    /// Only events whose kind begins with this.
+    #[param(example = "sensing.")]
+    kind: Option<String>,
+    /// Also notices that are not journalled, such as new readings.
+    #[serde(default)]
+    live: bool,
+}
+
+/// Server-sent events: `event` is the kind, `data` a JSON object `{seq, at, kind, subject, data}`.
+///
+/// After `reset` events are gone from the journal since the given id: load everything afresh and go on from here.
+#[utoipa::path(
+    get, path = "/api/v1/events", tag = "system",
+    params(Listen, ("Last-Event-ID" = Option<String>, Header, description = "Id of the last event seen.")),
+    responses((status = 200, description = "The stream.", body = String, content_type = "text/event-stream"), AnyError)
+)]
+pub(crate) async fn follow(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Query(listen): Query<Listen>,
+) -> Result<Response, Problem> {
+    let permit = app.streams.clone().try_acquire_owned().map_err(|_| Problem::overloaded(5))?;
+    let after = last_event_id(&headers, &listen)?;
+    let kind = listen.kind.clone().filter(|k| !k.is_empty());
+    if kind.as_ref().is_some_and(|k| k.len() > KIND_BYTES_MAX) {
+        let loc = vec!["query".into(), "kind".into()];
+        return Err(Problem::field(loc, format!("at most {KIND_BYTES_MAX} bytes"), "value_error"));
+    }
+    let live = listen.live.then(|| app.plant.hub().live());
+    let reader = app.plant.follow(after, kind.clone());
+    let listener = Listener { app: app.clone(), reader, live, kind, _open: Open::new(permit) };
+    let greeting = SseEvent::default().retry(RETRY).comment("nightshift");
+    let events = stream::once(async { Ok::<_, Infallible>(greeting) }).chain(listener.into_stream());
+    let sse = Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT).text("heartbeat"));
+    Ok(([("x-accel-buffering", "no")], sse).into_response())
+}
+
+/// `Last-Event-ID`, or the query's `last_event_id`: the header is newer, because a browser sets it when it reconnects.
+fn last_event_id(headers: &HeaderMap, listen: &Listen) -> Result<Option<i64>, Problem> {
+    let (loc, text) = match headers.get("last-event-id") {
+        Some(value) => (["header", "Last-Event-ID"], value.to_str().unwrap_or("?").to_owned()),
+        None => match &listen.last_event_id {
+            Some(text) => (["query", "last_event_id"], text.clone()),
+            None => return Ok(None),
+        },
+    };
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let seq = text.parse::<i64>().ok().filter(|seq| *seq >= 0);
+    seq.map(Some).ok_or_else(|| {
+        Problem::field(loc.into_iter().map(Into::into).collect(), "must be the id of an event", "value_error")
+    })
+}
+
+/// Counts the stream as open until it is dropped.
+struct Open {
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Open {
+    fn new(permit: OwnedSemaphorePermit) -> Self {
+        metrics::gauge!("nightshift_http_streams_open").increment(1.0);
+        Self { _permit: permit }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        metrics::gauge!("nightshift_http_streams_open").decrement(1.0);
+    }
+}
+
+struct Listener {
+    app: App,
+    reader: JournalReader,
+    live: Option<broadcast::Receiver<Live>>,
+    kind: Option<String>,
+    _open: Open,
+}
+
+impl Listener {
+    fn into_stream(self) -> impl Stream<Item = Result<SseEvent, Infallible>> {
+        stream::unfold(self, |mut listener| async {
+            let event = listener.next().await?;
+            Some((Ok(event), listener))
+        })
+    }
+
+    /// The next event; `None` when the plant stops.
+    async fn next(&mut self) -> Option<SseEvent> {
+        let stopping = self.app.stopping.clone();
+        loop {
+            tokio::select! {
+                biased;
+                () = stopping.cancelled() => return None,
+                step = self.reader.next() => match step {
+                    Ok(JournalStep::Event(event)) => return Some(journalled(&event)),
+                    Ok(JournalStep::Reset { oldest_seq }) => return Some(reset(oldest_seq)),
+                    Ok(JournalStep::End) => return None,
+                    Err(error) => {
+                        tracing::warn!(error = %error, "the journal cannot be read for a stream");
+                        self.app.clock.sleep(JOURNAL_RETRY_PAUSE).await;
+                    }
+                },
+                notice = next_live(self.live.as_mut()) => match notice {
+                    Some(notice) if self.wants(&notice) => return Some(live(&notice)),
+                    Some(_) => {}
+                    None => self.live = None,
+                },
+            }
+        }
+    }
+
+    fn wants(&self, notice: &Live) -> bool {
+        self.kind.as_deref().is_none_or(|kind| notice.kind.starts_with(kind))
+    }
+}
+
+/// The next live notice; never when none are wanted; `None` when there will be no more.
+async fn next_live(live: Option<&mut broadcast::Receiver<Live>>) -> Option<Live> {
+    let Some(live) = live else { return std::future::pending().await };
+    loop {
+        match live.recv().await {
+            Ok(notice) => return Some(notice),
+            // What was missed is not said twice: live notices are only the newest state.
+            Err(broadcast::error::RecvError::Lagged(_)) => {}
+            Err(broadcast::error::RecvError::Closed) => return None,
+        }
+    }
+}
+
+fn journalled(event: &Event) -> SseEvent {
+    let data = serde_json::to_string(event).unwrap_or_default();
+    SseEvent::default().id(event.seq.to_string()).event(one_line(&event.event.kind)).data(data)
+}
+
+fn reset(oldest_seq: Option<i64>) -> SseEvent {
+    let at = oldest_seq.map_or(0, |oldest| oldest - 1);
+    let data = serde_json::json!({ "oldest_seq": oldest_seq }).to_string();
+    SseEvent::default().id(at.to_string()).event("reset").data(data)
+}
+
+fn live(notice: &Live) -> SseEvent {
+    let subject = serde_json::Value::from(&*notice.subject);
+    let data = format!("{{\"kind\":\"{}\",\"subject\":{subject},\"data\":{}}}", notice.kind, notice.data);
+    SseEvent::default().event(notice.kind).data(data)
+}
+
+fn one_line(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
+}
