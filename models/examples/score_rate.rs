@@ -3,7 +3,8 @@
 //! `score_rate [auto|vulkan|wgpu|cpu] [GRU.safetensors]` prints one JSON object.
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::num::ParseFloatError;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nightshift_models::{DeviceChoice, Model, Scorer, WINDOW, select};
@@ -16,8 +17,9 @@ const ROUND: Duration = Duration::from_millis(400);
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let choice: DeviceChoice = arguments.next().as_deref().unwrap_or("cpu").parse()?;
-    let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/gru/model.safetensors");
-    let gru = PathBuf::from(arguments.next().unwrap_or_else(|| shipped.to_owned()));
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/gru");
+    let gru = arguments.next().map_or_else(|| fixtures.join("model.safetensors"), PathBuf::from);
+    let shipped = table(&std::fs::read_to_string(fixtures.join("windows.csv"))?)?;
     let selection = select(choice)?;
     let windows = windows(BATCHES[BATCHES.len() - 1]);
     let mut report = serde_json::Map::new();
@@ -29,7 +31,12 @@ fn main() -> Result<(), Box<dyn Error>> {
             let views: Vec<&[f32]> = windows[..batch].iter().map(Vec::as_slice).collect();
             rates.insert(batch.to_string(), json!(rate(&mut scorer, &views)?.round()));
         }
-        report.insert(name.to_owned(), json!({"device": scorer.label(), "windows_per_second": rates}));
+        let mut entry = json!({"device": scorer.label(), "windows_per_second": rates});
+        if name == "detector" {
+            let scores = scorer.score(&shipped.iter().map(Vec::as_slice).collect::<Vec<_>>())?;
+            entry["shipped_window_scores"] = scores.iter().map(|score| score.score).collect();
+        }
+        report.insert(name.to_owned(), entry);
     }
     #[expect(clippy::print_stdout, reason = "printing is what this program does")]
     {
@@ -51,6 +58,10 @@ fn rate(scorer: &mut Scorer, windows: &[&[f32]]) -> Result<f64, Box<dyn Error>> 
         best = best.max(scored as f64 / start.elapsed().as_secs_f64());
     }
     Ok(best)
+}
+
+fn table(text: &str) -> Result<Vec<Vec<f32>>, ParseFloatError> {
+    text.lines().map(|line| line.split(',').map(str::parse).collect()).collect()
 }
 
 fn windows(count: usize) -> Vec<Vec<f32>> {

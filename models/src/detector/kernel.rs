@@ -5,7 +5,7 @@
 
 use super::normalise::features_into;
 use super::{
-    CHANNELS, DEPTH_TAPS, DILATIONS, DetectorWeights, EMBEDDING, FEATURES, PADDED, POSITIONS, SPAN, STEM_TAPS,
+    CHANNELS, DEPTH_TAPS, DILATIONS, DetectorWeights, EMBEDDING, FEATURES, MARGIN, PADDED, POSITIONS, SPAN, STEM_TAPS,
 };
 use crate::WINDOW;
 use crate::simd::{LANES, Lanes, widest};
@@ -50,6 +50,8 @@ pub(crate) struct DetectorKernel {
     stem_bias: Wide,
     blocks: Vec<BlockKernel>,
     head: Vec<Narrow>,
+    /// Factor on the readings of an embedding.
+    readings: f32,
 }
 
 /// Memory of one window's way through the network, kept between windows.
@@ -62,6 +64,8 @@ pub(crate) struct DetectorScratch {
     half: Vec<Embedding>,
     /// Embeddings by component: row k holds component k of every position.
     columns: Vec<f32>,
+    /// Scaled readings: component k of a position's stretch is k places on.
+    readings: Vec<f32>,
     norms: Vec<f32>,
     nearest: Vec<Lanes>,
 }
@@ -75,6 +79,7 @@ impl Default for DetectorScratch {
             narrow: vec![[0.0; EMBEDDING]; WINDOW],
             half: vec![[0.0; EMBEDDING]; WINDOW],
             columns: vec![0.0; EMBEDDING * PADDED_POSITIONS],
+            readings: vec![0.0; PADDED_POSITIONS + SPAN],
             norms: vec![FAR; PADDED_POSITIONS],
             nearest: vec![Lanes::splat(FAR); PADDED_POSITIONS / LANES],
         }
@@ -101,6 +106,7 @@ impl DetectorKernel {
             stem_bias: row_of(&weights.stem_bias),
             blocks: blocks.collect(),
             head: rows_of(&weights.head),
+            readings: weights.readings[0].exp(),
         }
     }
 
@@ -130,7 +136,8 @@ fn distances_on<const FMA: bool>(kernel: &DetectorKernel, scratch: &mut Detector
     head::<FMA>(kernel, &scratch.rows[..count], &mut scratch.narrow);
     pool(&mut scratch.narrow, &mut scratch.half);
     embed(&scratch.narrow[..POSITIONS], &mut scratch.columns, &mut scratch.norms);
-    nearest::<FMA>(&scratch.columns, &scratch.norms, &mut scratch.nearest);
+    stretches(&scratch.features, kernel.readings, &mut scratch.readings, &mut scratch.norms);
+    nearest::<FMA>(&scratch.columns, &scratch.readings, &scratch.norms, &mut scratch.nearest);
 }
 
 /// The taps of a reading lie side by side in the features already, so the convolution is a product.
@@ -270,16 +277,28 @@ fn embed(rows: &[Embedding], columns: &mut [f32], norms: &mut [f32]) {
     }
 }
 
+/// Scales the readings and adds the squares of each stretch to its position's norm.
+#[inline(always)]
+fn stretches(features: &[f32], factor: f32, readings: &mut [f32], norms: &mut [f32]) {
+    let values = features[MARGIN * FEATURES..].iter().step_by(FEATURES);
+    readings[..WINDOW].iter_mut().zip(values).for_each(|(to, value)| *to = value * factor);
+    let mut sum: f64 = readings[..SPAN].iter().map(|v| f64::from(*v).powi(2)).sum();
+    for (at, norm) in norms[..POSITIONS].iter_mut().enumerate() {
+        *norm += sum as f32;
+        sum += f64::from(readings[at + SPAN]).powi(2) - f64::from(readings[at]).powi(2);
+    }
+}
+
 /// The smallest distance of each position, from every pair at least [`SPAN`] apart.
 #[inline(always)]
-fn nearest<const FMA: bool>(columns: &[f32], norms: &[f32], out: &mut [Lanes]) {
+fn nearest<const FMA: bool>(columns: &[f32], readings: &[f32], norms: &[f32], out: &mut [Lanes]) {
     out.fill(Lanes::splat(FAR));
     for block in (0..POSITIONS - SPAN).step_by(BLOCK) {
         let mut best = [Lanes::splat(FAR); BLOCK];
         let first_strip = (block + SPAN) / (STRIP * LANES);
         for strip in first_strip..PADDED_POSITIONS / (STRIP * LANES) {
             let at = strip * STRIP * LANES;
-            let products = products::<FMA>(columns, block, at);
+            let products = products::<FMA>(columns, readings, block, at);
             for g in 0..STRIP {
                 let to = at + g * LANES;
                 let others = Lanes::load(&norms[to..]);
@@ -305,9 +324,10 @@ fn nearest<const FMA: bool>(columns: &[f32], norms: &[f32], out: &mut [Lanes]) {
 }
 
 #[inline(always)]
-fn products<const FMA: bool>(columns: &[f32], block: usize, at: usize) -> [[Lanes; STRIP]; BLOCK] {
+fn products<const FMA: bool>(columns: &[f32], readings: &[f32], block: usize, at: usize) -> [[Lanes; STRIP]; BLOCK] {
     let mut sums = [[Lanes::ZERO; STRIP]; BLOCK];
-    for column in columns.chunks_exact(PADDED_POSITIONS) {
+    let learned = columns.chunks_exact(PADDED_POSITIONS);
+    for column in learned.chain(readings.windows(PADDED_POSITIONS).take(SPAN)) {
         let others: [Lanes; STRIP] = std::array::from_fn(|g| Lanes::load(&column[at + g * LANES..]));
         for (r, sum) in sums.iter_mut().enumerate() {
             let x = Lanes::splat(column[block + r]);

@@ -1,7 +1,7 @@
 //! The built-in detector: how unlike every other stretch of its own window is each stretch of it?
 //!
 //! A small convolutional encoder turns the window into one embedding per position, each standing for the
-//! [`SPAN`] readings that begin there. A position's distance is the smallest squared distance to any position
+//! [`SPAN`] readings that begin there; the readings themselves, scaled by a learned factor, are the rest of it. A position's distance is the smallest squared distance to any position
 //! that shares no reading with it; a reading's score is the mean over the stretches that cover it; a window's
 //! score is its highest reading. Nothing about a sensor is needed but the window itself.
 
@@ -35,7 +35,7 @@ pub(crate) const DEPTH_TAPS: usize = 5;
 /// Readings between the taps of the depthwise convolutions, block by block.
 pub(crate) const DILATIONS: [usize; 3] = [2, 4, 8];
 
-/// Width of an embedding.
+/// Learned part of an embedding; its [`SPAN`] readings are the other part.
 pub(crate) const EMBEDDING: usize = 32;
 
 /// Readings that the layers look back and ahead; the window is mirrored at its ends by as many.

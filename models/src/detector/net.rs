@@ -7,9 +7,11 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData, activation};
 
 use super::{
-    BlockWeights, CHANNELS, DEPTH_TAPS, DILATIONS, DetectorWeights, EMBEDDING, FEATURES, POSITIONS, SPAN,
+    BlockWeights, CHANNELS, DEPTH_TAPS, DILATIONS, DetectorWeights, EMBEDDING, FEATURES, MARGIN, POSITIONS, SPAN,
     STEM_TAPS,
 };
+
+use crate::WINDOW;
 
 /// Added to the distance of positions that share readings, so that they are never the nearest.
 const OVERLAPPING: f32 = 1e30;
@@ -29,6 +31,7 @@ pub(crate) struct DetectorNet {
     stem_bias: Param<Tensor<2>>,
     blocks: Vec<BlockNet>,
     head: Param<Tensor<2>>,
+    readings: Param<Tensor<2>>,
 }
 
 impl BlockNet {
@@ -71,13 +74,14 @@ impl DetectorNet {
             stem_bias: matrix(&weights.stem_bias, [1, CHANNELS], device),
             blocks: weights.blocks.iter().map(|b| BlockNet::new(b, device)).collect(),
             head: matrix(&weights.head, [CHANNELS, EMBEDDING], device),
+            readings: matrix(&weights.readings, [1, 1], device),
         }
     }
 
     /// The tensors in a fixed order.
     pub(crate) fn tensors(&self) -> Vec<Tensor<2>> {
         let blocks = self.blocks.iter().flat_map(|b| [b.depth.val(), b.point.val(), b.bias.val()]);
-        [self.stem.val(), self.stem_bias.val()].into_iter().chain(blocks).chain([self.head.val()]).collect()
+        [self.stem.val(), self.stem_bias.val()].into_iter().chain(blocks).chain([self.head.val(), self.readings.val()]).collect()
     }
 
     /// A network out of as many tensors as [`DetectorNet::tensors`] gives, in its order.
@@ -86,7 +90,7 @@ impl DetectorNet {
         let mut next = || tensors.next().expect("as many tensors as the network has");
         let (stem, stem_bias) = (next(), next());
         let blocks = DILATIONS.map(|_| BlockNet { depth: next(), point: next(), bias: next() });
-        Self { stem, stem_bias, blocks: blocks.to_vec(), head: next() }
+        Self { stem, stem_bias, blocks: blocks.to_vec(), head: next(), readings: next() }
     }
 
     /// Reads the weights back.
@@ -96,6 +100,7 @@ impl DetectorNet {
             stem_bias: numbers(self.stem_bias.val()),
             blocks: self.blocks.iter().map(BlockNet::weights).collect(),
             head: numbers(self.head.val()),
+            readings: numbers(self.readings.val()),
         }
     }
 
@@ -112,9 +117,17 @@ impl DetectorNet {
         project(x, self.head.val(), None)
     }
 
+    /// The scaled readings of every `step`th position, `[batch, positions, SPAN]`.
+    pub(crate) fn stretches(&self, features: Tensor<3>, step: usize) -> Tensor<3> {
+        let values: Tensor<2> = features.narrow(1, MARGIN, WINDOW).narrow(2, 0, 1).squeeze_dim(2);
+        let stretches: Tensor<3> = values.unfold(1, SPAN, step);
+        stretches * self.readings.val().exp().unsqueeze()
+    }
+
     /// `[batch, padded readings, features]` to the distance of each position, `[batch, POSITIONS]`.
     pub(crate) fn distances(&self, features: Tensor<3>) -> Tensor<2> {
-        let embeddings = pool(self.encode(features));
+        let stretches = self.stretches(features.clone(), 1);
+        let embeddings = Tensor::cat(vec![pool(self.encode(features)), stretches], 2);
         let apart = overlap_mask(POSITIONS, SPAN, &embeddings.device());
         nearest(embeddings, apart)
     }

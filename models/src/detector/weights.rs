@@ -25,6 +25,8 @@ pub(crate) struct DetectorWeights {
     pub(crate) blocks: Vec<BlockWeights>,
     /// `[channels, embedding]`; a bias would cancel out of every distance.
     pub(crate) head: Vec<f32>,
+    /// `[1, 1]`: logarithm of the factor on the readings of an embedding.
+    pub(crate) readings: Vec<f32>,
 }
 
 /// Whether these names are those of this network.
@@ -40,6 +42,7 @@ impl DetectorWeights {
             stem_bias: state.take("stem.bias", &[CHANNELS])?,
             blocks: (0..DILATIONS.len()).map(|b| block_from(state, b)).collect::<Result<_, _>>()?,
             head: state.take("head.weight", &[CHANNELS, EMBEDDING])?,
+            readings: state.take("readings.log_scale", &[1, 1])?,
         };
         let own = weights.to_state();
         match state.names().find(|name| own.get(name).is_none()) {
@@ -59,6 +62,7 @@ impl DetectorWeights {
             state.insert(format!("blocks.{b}.point.bias"), &[CHANNELS], block.bias.clone());
         }
         state.insert("head.weight", &[CHANNELS, EMBEDDING], self.head.clone());
+        state.insert("readings.log_scale", &[1, 1], self.readings.clone());
         state
     }
 }

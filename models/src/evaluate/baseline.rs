@@ -15,7 +15,7 @@ pub(super) fn random(count: usize, seed: u64) -> Vec<f32> {
 
 /// Scores of a window's readings by the raw readings alone: the squared distance of each stretch of
 /// [`SPAN`] normalised readings to the most similar one that shares no reading with it.
-pub(super) fn raw_neighbour(window: &[f32]) -> Box<[f32]> {
+pub(crate) fn raw_neighbour(window: &[f32]) -> Box<[f32]> {
     let mut scratch = Vec::with_capacity(WINDOW);
     let scale = Scale::of(window, &mut scratch);
     let values: Vec<f32> = window.iter().map(|v| scale.apply(*v)).collect();

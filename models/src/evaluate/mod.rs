@@ -3,7 +3,7 @@
 //! Beside every figure of the network stand those of chance, of calling everything abnormal and of the raw
 //! nearest neighbour, which is the strongest method that costs nothing.
 
-mod baseline;
+pub(crate) mod baseline;
 mod files;
 mod vus;
 

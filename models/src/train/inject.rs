@@ -12,7 +12,7 @@ use crate::detector::normalise::Scale;
 const TRIES: usize = 8;
 
 /// Change below this, in units of the window's scale, can't be seen.
-const CHANGE_MIN: f32 = 0.4;
+const CHANGE_MIN: f32 = 0.8;
 
 /// Readings from an end of the window that stay untouched.
 const MARGIN: usize = 8;
@@ -100,7 +100,7 @@ fn place(kind: Kind, rng: &mut StdRng) -> Range<usize> {
 
 fn apply(kind: Kind, window: &mut [f32], range: Range<usize>, donor: &[f32], scale: Scale, rng: &mut StdRng) {
     let sign = if rng.random_bool(0.5) { 1.0 } else { -1.0 };
-    let size = sign * scale.unit * log_uniform(0.6, 6.0, rng);
+    let size = sign * scale.unit * log_uniform(1.2, 10.0, rng);
     let length = range.len();
     let part = &mut window[range.clone()];
     match kind {

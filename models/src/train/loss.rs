@@ -9,6 +9,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData, activation};
 use rand::RngExt;
 use rand::rngs::StdRng;
 
+use super::sample::Batch;
 use crate::detector::net::{DetectorNet, nearest, overlap_mask};
 use crate::detector::{EMBEDDING, SPAN};
 use crate::WINDOW;
@@ -41,7 +42,7 @@ const STEEPNESS: f32 = 3.0;
 const LEAD: f32 = 0.3;
 
 /// Share of comparisons within a window; the rest is across windows, which is what makes one threshold serve all.
-const WITHIN: f32 = 0.6;
+const WITHIN: f32 = 0.85;
 
 /// Pull of the mean score towards 1, which nothing else holds in place.
 const ANCHOR: f32 = 0.01;
@@ -76,29 +77,30 @@ impl Ranking {
 
     /// Logarithms of the bins' scores, `[batch, BINS]`.
     pub(crate) fn scores(&self, net: &DetectorNet, features: Tensor<3>) -> Tensor<2> {
+        let stretches = net.stretches(features.clone(), BIN);
         let encoded = net.encode(features);
         let [batch, ..] = encoded.dims();
         let bins = encoded.reshape([batch, BINS, BIN, EMBEDDING]).mean_dim(2).squeeze_dim::<3>(2);
         let positions = self.pooling.clone().expand([batch, COARSE, BINS]).matmul(bins);
-        let distances = nearest(positions, self.mask.clone());
+        let distances = nearest(Tensor::cat(vec![positions, stretches], 2), self.mask.clone());
         distances.matmul(self.covering.clone()).add_scalar(1e-4).log()
     }
 
-    /// The loss of a batch whose anomalous readings are `labels`.
+    /// The loss of a batch.
     pub(crate) fn loss(
         &self,
         net: &DetectorNet,
         features: Tensor<3>,
-        labels: &[Range<usize>],
+        drawn: &Batch,
         rng: &mut StdRng,
     ) -> Tensor<1> {
         let scores = self.scores(net, features);
         let device = scores.device();
-        let batch = labels.len();
+        let batch = drawn.labels.len();
         let mut anomalous = Vec::with_capacity(batch * ANOMALOUS);
         let mut clean = Vec::with_capacity(batch * CLEAN);
-        for label in labels {
-            let (inside, outside) = bins_of(label);
+        for (label, usual) in drawn.labels.iter().zip(&drawn.usual) {
+            let (inside, outside) = bins_of(label, usual);
             anomalous.extend((0..ANOMALOUS).map(|_| inside[rng.random_range(0..inside.len())] as i64));
             clean.extend((0..CLEAN).map(|_| outside[rng.random_range(0..outside.len())] as i64));
         }
@@ -122,11 +124,13 @@ fn shortfall(clean_minus_anomalous: Tensor<3>) -> Tensor<1> {
     activation::softplus(clean_minus_anomalous.add_scalar(LEAD), f64::from(STEEPNESS)).mean()
 }
 
-/// Bins inside an anomaly and bins well outside it. Neither is ever empty.
-fn bins_of(label: &Range<usize>) -> (Vec<usize>, Vec<usize>) {
+/// Bins inside an anomaly and usual bins well outside it. Neither is ever empty.
+fn bins_of(label: &Range<usize>, usual: &[bool]) -> (Vec<usize>, Vec<usize>) {
     let inside = label.start / BIN..(label.end - 1) / BIN + 1;
     let beside = inside.start.saturating_sub(BESIDE)..inside.end + BESIDE;
-    (inside.collect(), (0..BINS).filter(|bin| !beside.contains(bin)).collect())
+    let outside: Vec<usize> = (0..BINS).filter(|bin| !beside.contains(bin)).collect();
+    let clean: Vec<usize> = outside.iter().copied().filter(|bin| usual[bin * BIN]).collect();
+    (inside.collect(), if clean.is_empty() { outside } else { clean })
 }
 
 #[cfg(test)]
@@ -135,14 +139,16 @@ mod tests {
 
     #[test]
     fn bins_are_inside_outside_or_neither() {
-        let (inside, outside) = bins_of(&(100..101));
+        let (inside, outside) = bins_of(&(100..101), &[true; WINDOW]);
         assert_eq!(inside, [25]);
         assert_eq!(outside.len(), BINS - 21);
-        let (inside, outside) = bins_of(&(0..8));
+        let (inside, outside) = bins_of(&(0..8), &[true; WINDOW]);
         assert_eq!(inside, [0, 1]);
         assert_eq!(outside.first(), Some(&12));
-        let (inside, _) = bins_of(&(WINDOW - 4..WINDOW));
+        let (inside, _) = bins_of(&(WINDOW - 4..WINDOW), &[true; WINDOW]);
         assert_eq!(inside, [BINS - 1]);
+        let usual: Vec<bool> = (0..WINDOW).map(|i| i < 40).collect();
+        assert_eq!(bins_of(&(400..440), &usual).1, (0..10).collect::<Vec<_>>());
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub use corpus::{Corpus, CorpusError, Recording};
 
 use crate::catalog::Model;
 use crate::detector::{
-    BlockWeights, CHANNELS, DEPTH_TAPS, DILATIONS, DetectorWeights, EMBEDDING, FEATURES, STEM_TAPS,
+    BlockWeights, CHANNELS, DEPTH_TAPS, DILATIONS, DetectorWeights, EMBEDDING, FEATURES, SPAN, STEM_TAPS,
 };
 use crate::device::DeviceSpec;
 use crate::engine::features_of;
@@ -41,8 +41,8 @@ const RISE: f64 = 0.03;
 /// Share of the learning rate that is left at the end.
 const REST: f64 = 0.01;
 
-/// Windows on which a threshold is set, of each kind.
-const HELD_OUT_WINDOWS: usize = 2_000;
+/// Most windows on which a threshold is set.
+pub const HELD_OUT_WINDOWS_MAX: usize = 100_000;
 
 /// Share of clean windows that may come out above the threshold.
 const FALSE_ALARMS: f64 = 0.01;
@@ -66,11 +66,21 @@ pub struct TrainConfig {
     pub checkpoint: Option<PathBuf>,
     /// Steps between two states.
     pub checkpoint_every: usize,
+    /// Clean windows of held-out sensors on which the threshold is set.
+    pub held_out_windows: usize,
 }
 
 impl Default for TrainConfig {
     fn default() -> Self {
-        Self { seed: 1, steps: 6_000, batch: 16, learning_rate: 2e-3, checkpoint: None, checkpoint_every: 200 }
+        Self {
+            seed: 1,
+            steps: 6_000,
+            batch: 16,
+            learning_rate: 1e-3,
+            checkpoint: None,
+            checkpoint_every: 200,
+            held_out_windows: 2_000,
+        }
     }
 }
 
@@ -161,7 +171,7 @@ pub fn train(
         }
     }
     let weights = training.net.weights();
-    let (threshold, figures) = judge(&weights, held_out, config.seed)?;
+    let (threshold, figures) = judge(&weights, held_out, config)?;
     let model = Model::of_detector("detector", &weights, threshold);
     Ok(Trained { model, held_out: figures, steps: training.step, weights })
 }
@@ -176,6 +186,7 @@ fn check(config: &TrainConfig) -> Result<(), TrainError> {
     within("steps", config.steps, STEPS_MAX)?;
     within("batch", config.batch, BATCH_MAX)?;
     within("checkpoint_every", config.checkpoint_every, STEPS_MAX)?;
+    within("held_out_windows", config.held_out_windows, HELD_OUT_WINDOWS_MAX)?;
     if !(config.learning_rate > 0.0 && config.learning_rate <= 1.0) {
         return Err(TrainError::Setting(format!("learning_rate is {}", config.learning_rate)));
     }
@@ -192,7 +203,7 @@ fn step(
     let drawn = batch(corpus, config.batch, &mut rng).ok_or(TrainError::NoWindows)?;
     let views: Vec<&[f32]> = drawn.windows.iter().map(Vec::as_slice).collect();
     let features = Tensor::from_data(features_of(&views), training.device());
-    let loss = ranking.loss(&training.net, features, &drawn.labels, &mut rng);
+    let loss = ranking.loss(&training.net, features, &drawn, &mut rng);
     let value = loss.clone().into_scalar::<f32>();
     if !value.is_finite() {
         return Err(TrainError::Diverged(training.step));
@@ -225,27 +236,33 @@ fn initial(seed: u64) -> DetectorWeights {
         bias: vec![0.0; CHANNELS],
     });
     let head = normals(CHANNELS * EMBEDDING, 2 * CHANNELS, &mut rng);
-    DetectorWeights { stem, stem_bias: vec![0.0; CHANNELS], blocks: blocks.to_vec(), head }
+    let readings = vec![-0.5 * (SPAN as f32).ln()];
+    DetectorWeights { stem, stem_bias: vec![0.0; CHANNELS], blocks: blocks.to_vec(), head, readings }
 }
 
 /// The threshold above which [`FALSE_ALARMS`] of clean held-out windows come out, and what it does there.
-fn judge(weights: &DetectorWeights, corpus: &Corpus, seed: u64) -> Result<(f64, HeldOut), TrainError> {
+fn judge(
+    weights: &DetectorWeights,
+    corpus: &Corpus,
+    config: &TrainConfig,
+) -> Result<(f64, HeldOut), TrainError> {
+    let count = config.held_out_windows;
     let mut scorer = Scorer::new(&Model::of_detector("detector", weights, 0.0), &DeviceSpec::cpu())?;
-    let mut rng = rng_of(seed, HELD_OUT_STEP);
+    let mut rng = rng_of(config.seed, HELD_OUT_STEP);
     let mut score = |windows: &[Vec<f32>]| -> Result<Vec<f32>, TrainError> {
         let views: Vec<&[f32]> = windows.iter().map(Vec::as_slice).collect();
         Ok(scorer.score(&views)?.iter().map(|score| score.score).collect())
     };
     let normal: Vec<Vec<f32>> =
-        (0..HELD_OUT_WINDOWS).map_while(|_| clean(corpus, &mut rng)).collect();
-    if normal.len() < HELD_OUT_WINDOWS {
+        (0..count).map_while(|_| clean(corpus, &mut rng)).collect();
+    if normal.len() < count {
         return Err(TrainError::NoWindows);
     }
-    let anomalous = batch(corpus, HELD_OUT_WINDOWS, &mut rng).ok_or(TrainError::NoWindows)?.windows;
+    let anomalous = batch(corpus, count, &mut rng).ok_or(TrainError::NoWindows)?.windows;
     let mut clean = score(&normal)?;
     let injected = score(&anomalous)?;
     clean.sort_by(f32::total_cmp);
-    let threshold = f64::from(clean[((1.0 - FALSE_ALARMS) * HELD_OUT_WINDOWS as f64) as usize]);
+    let threshold = f64::from(clean[((1.0 - FALSE_ALARMS) * count as f64) as usize]);
     let recall = injected.iter().filter(|s| f64::from(**s) > threshold).count() as f64 / injected.len() as f64;
     let auroc = crate::evaluate::auroc(&injected, &clean);
     let figures = HeldOut { clean_windows: clean.len(), false_alarm_rate: FALSE_ALARMS, recall, auroc };

@@ -8,6 +8,7 @@ use rand::{RngExt, SeedableRng};
 use super::corpus::Corpus;
 use super::inject::{inject, log_uniform, normal};
 use crate::WINDOW;
+use crate::evaluate::baseline::raw_neighbour;
 
 /// Draws until a window with an anomaly comes about; recordings that are flat for days give none.
 const DRAWS_MAX: usize = 200;
@@ -18,11 +19,17 @@ const VALUES_MIN: usize = 16;
 /// Readings left out between two that are kept, at most: coarser sampling of the same sensor.
 const THINNING_MAX: usize = 3;
 
+/// Share of a window's readings that count as usual.
+const USUAL: f32 = 0.7;
+
 /// Windows with an anomaly each.
 pub(crate) struct Batch {
     pub(crate) windows: Vec<Vec<f32>>,
     /// The anomalous readings of each window.
     pub(crate) labels: Vec<Range<usize>>,
+    /// Readings of each window that were usual before the anomaly came: recordings have anomalies of their own,
+    /// which nobody marked and which must not be taught as clean.
+    pub(crate) usual: Vec<Vec<bool>>,
 }
 
 /// The random numbers of a step: they depend on the seed and the step alone, so that a training that is
@@ -33,19 +40,30 @@ pub(crate) fn rng_of(seed: u64, step: usize) -> StdRng {
 
 /// Draws a batch. None if the corpus has nothing to draw from.
 pub(crate) fn batch(corpus: &Corpus, size: usize, rng: &mut StdRng) -> Option<Batch> {
-    let mut batch = Batch { windows: Vec::with_capacity(size), labels: Vec::with_capacity(size) };
+    let mut batch = Batch { windows: Vec::new(), labels: Vec::new(), usual: Vec::new() };
     for _ in 0..size * DRAWS_MAX {
         if batch.windows.len() == size {
             break;
         }
         let mut window = clean(corpus, rng)?;
         let donor = clean(corpus, rng)?;
+        let before = window.clone();
         if let Some(label) = inject(&mut window, &donor, rng) {
             batch.windows.push(window);
             batch.labels.push(label);
+            batch.usual.push(usual(&before));
         }
     }
     (batch.windows.len() == size).then_some(batch)
+}
+
+/// The readings with the lower scores by the raw nearest neighbour.
+fn usual(window: &[f32]) -> Vec<bool> {
+    let scores = raw_neighbour(window);
+    let mut sorted = scores.to_vec();
+    sorted.sort_by(f32::total_cmp);
+    let limit = sorted[(WINDOW as f32 * USUAL) as usize];
+    scores.iter().map(|score| *score <= limit).collect()
 }
 
 /// A window without an injected anomaly: a random stretch, thinned, turned, mirrored and roughened by chance.
