@@ -10,7 +10,8 @@ use nightshift_models::train::{Corpus, ModelCard, TrainConfig, TrainingFacts, tr
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let mut next = || arguments.next().ok_or("usage: train_detector OUT STEPS SEED [--exclude FOLDER] FOLDER…");
+    let mut next =
+        || arguments.next().ok_or("usage: train_detector OUT STEPS SEED [--exclude FOLDER] FOLDER…");
     let out = PathBuf::from(next()?);
     let (steps, seed) = (next()?.parse()?, next()?.parse()?);
     let mut rest: Vec<String> = arguments.collect();
@@ -26,7 +27,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (corpus, held_out) = corpus.split(10);
     report(&format!("{} recordings, {} readings", corpus.recordings.len(), corpus.readings()));
     std::fs::create_dir_all(&out)?;
-    let config = TrainConfig { seed, steps, checkpoint: Some(out.join("kept.safetensors")), ..TrainConfig::default() };
+    let config =
+        TrainConfig { seed, steps, checkpoint: Some(out.join("kept.safetensors")), ..TrainConfig::default() };
     let mut mean = 0.0;
     let trained = train(&corpus, &held_out, &config, |progress| {
         mean += progress.loss / 50.0;

@@ -46,8 +46,8 @@ impl Raw {
 
 /// A network ready to run.
 pub(crate) enum Engine {
-    GruCpu(GruKernel),
-    DetectorCpu(DetectorKernel),
+    GruCpu(Box<GruKernel>),
+    DetectorCpu(Box<DetectorKernel>),
     GruBurn(Box<GruNet>, Device),
     DetectorBurn(Box<DetectorNet>, Device),
 }
@@ -59,8 +59,8 @@ impl Engine {
             return Ok(Self::in_burn(model, device.open()?));
         }
         Ok(match model.network() {
-            Network::Gru(weights) => Self::GruCpu(GruKernel::new(weights)),
-            Network::Detector(weights) => Self::DetectorCpu(DetectorKernel::new(weights)),
+            Network::Gru(weights) => Self::GruCpu(Box::new(GruKernel::new(weights))),
+            Network::Detector(weights) => Self::DetectorCpu(Box::new(DetectorKernel::new(weights))),
         })
     }
 

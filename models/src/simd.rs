@@ -3,6 +3,11 @@
 //! The baseline of the build is any x86-64 machine, so each kernel is compiled three times (as it is, for
 //! AVX2 and for AVX-512) and the best one that this machine has is picked once per call.
 
+#![expect(
+    clippy::needless_range_loop,
+    reason = "several arrays share an index; ranges of constant length unroll"
+)]
+
 /// Readings, gates or channels handled side by side.
 pub(crate) const LANES: usize = 16;
 

@@ -19,16 +19,16 @@ pub const TENSORS_MAX: usize = 256;
 
 /// One named tensor: row-major numbers and their shape.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Weights {
+pub(crate) struct Weights {
     /// Lengths of the dimensions, outermost first.
-    pub shape: Vec<usize>,
+    pub(crate) shape: Vec<usize>,
     /// The numbers, row-major; `shape`'s product of them.
-    pub values: Vec<f32>,
+    pub(crate) values: Vec<f32>,
 }
 
 /// Named weights of one network, in the order of their names.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct State(BTreeMap<String, Weights>);
+pub(crate) struct State(BTreeMap<String, Weights>);
 
 /// Why weights could not be read or do not fit a network.
 #[derive(Debug, thiserror::Error)]
@@ -72,19 +72,19 @@ pub enum StateError {
 
 impl State {
     /// Reads a safetensors file that is already in memory.
-    pub fn from_safetensors(bytes: &[u8]) -> Result<Self, StateError> {
+    pub(crate) fn from_safetensors(bytes: &[u8]) -> Result<Self, StateError> {
         let owned = bytes.to_vec();
         guarded(move || collect(SafetensorsStore::from_bytes(Some(owned))))
     }
 
     /// Reads a PyTorch state dict (`.pth`, `.pt`) from a file; nothing in it is executed.
-    pub fn from_pytorch(path: &Path) -> Result<Self, StateError> {
+    pub(crate) fn from_pytorch(path: &Path) -> Result<Self, StateError> {
         let path = path.to_path_buf();
         guarded(move || collect(PytorchStore::from_file(path)))
     }
 
     /// Adds or replaces a tensor. `values` must have as many numbers as `shape` says.
-    pub fn insert(&mut self, name: impl Into<String>, shape: &[usize], values: Vec<f32>) {
+    pub(crate) fn insert(&mut self, name: impl Into<String>, shape: &[usize], values: Vec<f32>) {
         assert_eq!(
             shape.iter().product::<usize>(),
             values.len(),
@@ -94,17 +94,17 @@ impl State {
     }
 
     /// The names, sorted.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
 
     /// The tensor of this name, if there is one.
-    pub fn get(&self, name: &str) -> Option<&Weights> {
+    pub(crate) fn get(&self, name: &str) -> Option<&Weights> {
         self.0.get(name)
     }
 
     /// The numbers of a tensor that must be there in exactly this shape.
-    pub fn take(&self, name: &str, expected: &[usize]) -> Result<Vec<f32>, StateError> {
+    pub(crate) fn take(&self, name: &str, expected: &[usize]) -> Result<Vec<f32>, StateError> {
         let weights = self.get(name).ok_or_else(|| StateError::Missing(name.to_owned()))?;
         if weights.shape != expected {
             return Err(StateError::Shape {
@@ -117,12 +117,12 @@ impl State {
     }
 
     /// Count of all numbers.
-    pub fn parameters(&self) -> usize {
+    pub(crate) fn parameters(&self) -> usize {
         self.0.values().map(|w| w.values.len()).sum()
     }
 
     /// The state as the bytes of a safetensors file.
-    pub fn to_safetensors(&self) -> Vec<u8> {
+    pub(crate) fn to_safetensors(&self) -> Vec<u8> {
         let mut header = serde_json::Map::new();
         let mut offset = 0_usize;
         for (name, weights) in &self.0 {
@@ -133,7 +133,7 @@ impl State {
         }
         let mut text = serde_json::Value::Object(header).to_string();
         // The format wants its data aligned to eight bytes; spaces after the header are allowed.
-        while text.len() % 8 != 0 {
+        while !text.len().is_multiple_of(8) {
             text.push(' ');
         }
         let mut bytes = Vec::with_capacity(8 + text.len() + offset);
@@ -146,7 +146,7 @@ impl State {
     }
 
     /// Writes the state as a safetensors file, whole or not at all.
-    pub fn save(&self, path: &Path) -> Result<(), StateError> {
+    pub(crate) fn save(&self, path: &Path) -> Result<(), StateError> {
         write_whole(path, &self.to_safetensors()).map_err(StateError::Write)
     }
 }

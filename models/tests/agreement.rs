@@ -1,5 +1,7 @@
 //! Every path to a score gives the same score: PyTorch's own figures, burn and the CPU kernels.
 
+#![expect(clippy::unwrap_used, reason = "a helper of a test may fail the test")]
+
 use std::path::{Path, PathBuf};
 
 use nightshift_models::{BATCHES, DeviceSpec, Model, ScoreError, Scorer, WINDOW, WindowScore};

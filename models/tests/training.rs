@@ -1,9 +1,13 @@
 //! A training is reproducible, can be taken up again, and learns.
 
+#![expect(clippy::unwrap_used, reason = "a helper of a test may fail the test")]
+
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use nightshift_models::train::{Corpus, ModelCard, Recording, TrainConfig, TrainError, Trained, TrainingFacts, train};
+use nightshift_models::train::{
+    Corpus, ModelCard, Recording, TrainConfig, TrainError, Trained, TrainingFacts, train,
+};
 use nightshift_models::{DeviceSpec, Model, ModelKind, Scorer};
 
 fn corpus() -> Corpus {
@@ -20,7 +24,15 @@ fn corpus() -> Corpus {
 
 fn config(steps: usize, checkpoint: Option<&Path>) -> TrainConfig {
     let checkpoint = checkpoint.map(Path::to_path_buf);
-    TrainConfig { seed: 7, steps, batch: 4, learning_rate: 2e-3, checkpoint, checkpoint_every: 3, held_out_windows: 200 }
+    TrainConfig {
+        seed: 7,
+        steps,
+        batch: 4,
+        learning_rate: 2e-3,
+        checkpoint,
+        checkpoint_every: 3,
+        held_out_windows: 200,
+    }
 }
 
 /// The losses of a training that is stopped after `until` steps.
@@ -65,7 +77,12 @@ fn training_lowers_the_loss() {
     let config = config(60, None);
     let (losses, trained) = losses(&config, 60);
     let mean = |part: &[f32]| part.iter().sum::<f32>() / part.len() as f32;
-    assert!(mean(&losses[45..]) < 0.9 * mean(&losses[..15]), "{} {}", mean(&losses[..15]), mean(&losses[45..]));
+    assert!(
+        mean(&losses[45..]) < 0.9 * mean(&losses[..15]),
+        "{} {}",
+        mean(&losses[..15]),
+        mean(&losses[45..])
+    );
     assert!(trained.held_out.auroc > 0.6, "{:?}", trained.held_out);
 }
 

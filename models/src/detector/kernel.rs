@@ -3,9 +3,15 @@
 //! Products run over a few rows at once with all their outputs in registers. Distances are symmetric and
 //! only pairs at least [`SPAN`] apart count, so each pair is computed once and serves both its positions.
 
+#![expect(
+    clippy::needless_range_loop,
+    reason = "several arrays share an index; ranges of constant length unroll"
+)]
+
 use super::normalise::features_into;
 use super::{
-    CHANNELS, DEPTH_TAPS, DILATIONS, DetectorWeights, EMBEDDING, FEATURES, MARGIN, PADDED, POSITIONS, SPAN, STEM_TAPS,
+    CHANNELS, DEPTH_TAPS, DILATIONS, DetectorWeights, EMBEDDING, FEATURES, MARGIN, PADDED, POSITIONS, SPAN,
+    STEM_TAPS,
 };
 use crate::WINDOW;
 use crate::simd::{LANES, Lanes, widest};
@@ -324,7 +330,12 @@ fn nearest<const FMA: bool>(columns: &[f32], readings: &[f32], norms: &[f32], ou
 }
 
 #[inline(always)]
-fn products<const FMA: bool>(columns: &[f32], readings: &[f32], block: usize, at: usize) -> [[Lanes; STRIP]; BLOCK] {
+fn products<const FMA: bool>(
+    columns: &[f32],
+    readings: &[f32],
+    block: usize,
+    at: usize,
+) -> [[Lanes; STRIP]; BLOCK] {
     let mut sums = [[Lanes::ZERO; STRIP]; BLOCK];
     let learned = columns.chunks_exact(PADDED_POSITIONS);
     for column in learned.chain(readings.windows(PADDED_POSITIONS).take(SPAN)) {

@@ -7,8 +7,8 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData, activation};
 
 use super::{
-    BlockWeights, CHANNELS, DEPTH_TAPS, DILATIONS, DetectorWeights, EMBEDDING, FEATURES, MARGIN, POSITIONS, SPAN,
-    STEM_TAPS,
+    BlockWeights, CHANNELS, DEPTH_TAPS, DILATIONS, DetectorWeights, EMBEDDING, FEATURES, MARGIN, POSITIONS,
+    SPAN, STEM_TAPS,
 };
 
 use crate::WINDOW;
@@ -81,7 +81,11 @@ impl DetectorNet {
     /// The tensors in a fixed order.
     pub(crate) fn tensors(&self) -> Vec<Tensor<2>> {
         let blocks = self.blocks.iter().flat_map(|b| [b.depth.val(), b.point.val(), b.bias.val()]);
-        [self.stem.val(), self.stem_bias.val()].into_iter().chain(blocks).chain([self.head.val(), self.readings.val()]).collect()
+        [self.stem.val(), self.stem_bias.val()]
+            .into_iter()
+            .chain(blocks)
+            .chain([self.head.val(), self.readings.val()])
+            .collect()
     }
 
     /// A network out of as many tensors as [`DetectorNet::tensors`] gives, in its order.

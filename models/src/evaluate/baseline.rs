@@ -55,7 +55,8 @@ mod tests {
         let mut scratch = Vec::new();
         let scale = Scale::of(&window, &mut scratch);
         let values: Vec<f32> = window.iter().map(|v| scale.apply(*v)).collect();
-        let distance = |a: usize, b: usize| (0..SPAN).map(|k| (values[a + k] - values[b + k]).powi(2)).sum::<f32>();
+        let distance =
+            |a: usize, b: usize| (0..SPAN).map(|k| (values[a + k] - values[b + k]).powi(2)).sum::<f32>();
         let nearest: Vec<f32> = (0..POSITIONS)
             .map(|a| {
                 let others = (0..POSITIONS).filter(|b| a.abs_diff(*b) >= SPAN);

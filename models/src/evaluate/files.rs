@@ -53,7 +53,8 @@ impl Labelled {
     pub fn read_folder(folder: &Path) -> Result<Vec<Self>, FileError> {
         let failed = |source| FileError::Read { path: folder.to_path_buf(), source };
         let entries = std::fs::read_dir(folder).map_err(failed)?;
-        let mut paths: Vec<PathBuf> = entries.map(|e| e.map(|e| e.path())).collect::<Result<_, _>>().map_err(failed)?;
+        let mut paths: Vec<PathBuf> =
+            entries.map(|e| e.map(|e| e.path())).collect::<Result<_, _>>().map_err(failed)?;
         paths.retain(|path| path.extension().is_some_and(|e| e == "csv"));
         paths.sort();
         paths.iter().map(|path| Self::read(path)).collect()
@@ -73,7 +74,8 @@ impl Labelled {
         let name = path.file_stem().and_then(|s| s.to_str()).unwrap_or("recording").to_owned();
         let mut recording = Self { prefix: prefix_of(&name), name, values: Vec::new(), labels: Vec::new() };
         for (row, line) in text.lines().skip(1).enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-            let (value, label) = parse_row(line).ok_or(FileError::Row { path: path.to_path_buf(), row: row + 1 })?;
+            let (value, label) =
+                parse_row(line).ok_or(FileError::Row { path: path.to_path_buf(), row: row + 1 })?;
             recording.values.push(value);
             recording.labels.push(label);
         }

@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 pub use files::{FileError, Labelled};
 pub use vus::{period, vus_pr};
 
+use crate::WINDOW;
 use crate::scorer::{ScoreError, Scorer};
 use crate::series::{STRIDE, window_starts};
-use crate::WINDOW;
 
 /// Windows scored in one call.
 const BATCH: usize = 32;
@@ -180,7 +180,8 @@ fn window_scores(scorer: &mut Scorer, recording: &Labelled) -> Result<Vec<(bool,
 
 fn mean(judged: &[Judged]) -> Methods {
     let count = judged.len().max(1) as f64;
-    let of = |figure: fn(&Methods) -> f64| judged.iter().map(|j| figure(&j.report.vus_pr)).sum::<f64>() / count;
+    let of =
+        |figure: fn(&Methods) -> f64| judged.iter().map(|j| figure(&j.report.vus_pr)).sum::<f64>() / count;
     Methods {
         random: of(|m| m.random),
         everything: of(|m| m.everything),
@@ -251,10 +252,15 @@ mod tests {
         let mut values: Vec<f32> = (0..3_000).map(|i| (i as f32 * 0.13).sin()).collect();
         values[2_000..2_040].iter_mut().for_each(|v| *v = 4.0 - *v);
         let labels: Vec<bool> = (0..3_000).map(|i| (2_000..2_040).contains(&i)).collect();
-        let good = Labelled { name: "wave".to_owned(), values: values.clone(), labels: labels.clone(), prefix: 800 };
+        let good =
+            Labelled { name: "wave".to_owned(), values: values.clone(), labels: labels.clone(), prefix: 800 };
         let late = Labelled { name: "late".to_owned(), prefix: 2_500, ..good.clone() };
-        let short =
-            Labelled { name: "short".to_owned(), values: values[..700].to_vec(), labels: labels[..700].to_vec(), prefix: 0 };
+        let short = Labelled {
+            name: "short".to_owned(),
+            values: values[..700].to_vec(),
+            labels: labels[..700].to_vec(),
+            prefix: 0,
+        };
         let mut scorer = Scorer::new(&Model::builtin_detector(), &DeviceSpec::cpu()).unwrap();
         let report = evaluate(&mut scorer, &[good, late, short]).unwrap();
         assert_eq!((report.series.len(), report.skipped.len()), (1, 2));

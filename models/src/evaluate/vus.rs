@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn softened_edges_forgive_a_near_miss() {
-        let labels = labels(1_000, &[500..510]);
+        let labels = labels(1_000, std::slice::from_ref(&(500..510)));
         let near: Vec<f32> = (0..1_000).map(|i| if (512..522).contains(&i) { 1.0 } else { 0.0 }).collect();
         assert!(vus_pr(&near, &labels, 40).unwrap() > 4.0 * vus_pr(&near, &labels, 0).unwrap());
     }

@@ -4,6 +4,11 @@
 //! a tensor library, whose calls would cost more than the arithmetic. Here the gates of a step stay in
 //! registers, the matrix (12 KiB) stays in the first cache, and a few windows share each load of it.
 
+#![expect(
+    clippy::needless_range_loop,
+    reason = "several arrays share an index; ranges of constant length unroll"
+)]
+
 use super::{CLASSES, GATES, GruWeights, HIDDEN};
 use crate::WINDOW;
 use crate::simd::{LANES, Lanes, sigmoid, tanh, widest};

@@ -101,10 +101,14 @@ impl Corpus {
             let digits: Vec<i64> = recording.values.iter().map(|v| five_digits(*v)).collect();
             digits.windows(length).step_by(step).filter_map(|run| fingerprint(run, values_min)).collect()
         };
-        let known: HashSet<u64> =
-            others.recordings.iter().flat_map(|other| RUNS.into_iter().flat_map(|kind| runs(other, kind, 1))).collect();
+        let known: HashSet<u64> = others
+            .recordings
+            .iter()
+            .flat_map(|other| RUNS.into_iter().flat_map(|kind| runs(other, kind, 1)))
+            .collect();
         let is_known = |recording: &Recording| {
-            RUNS.into_iter().any(|kind| runs(recording, kind, kind.0 / 2).iter().any(|run| known.contains(run)))
+            RUNS.into_iter()
+                .any(|kind| runs(recording, kind, kind.0 / 2).iter().any(|run| known.contains(run)))
         };
         let (dropped, kept) = std::mem::take(&mut self.recordings).into_iter().partition(is_known);
         self.recordings = kept;
@@ -189,8 +193,12 @@ fn csv_columns(bytes: &[u8]) -> Vec<(String, Vec<f32>)> {
     let names: Vec<String> =
         reader.headers().map(|h| h.iter().map(|n| n.trim().to_lowercase()).collect()).unwrap_or_default();
     let is_reading = |name: &String| {
-        let other = ["label", "timestamp", "datetime", "time", "date", "start", "end", "gap"].contains(&name.as_str());
-        !other && !name.ends_with("_qual") && !name.ends_with("_label") && !names.contains(&format!("{name}_cor"))
+        let other = ["label", "timestamp", "datetime", "time", "date", "start", "end", "gap"]
+            .contains(&name.as_str());
+        !other
+            && !name.ends_with("_qual")
+            && !name.ends_with("_label")
+            && !names.contains(&format!("{name}_cor"))
     };
     let wanted: Vec<usize> = (0..names.len()).filter(|i| is_reading(&names[*i])).collect();
     let mut table: Vec<(String, Vec<f32>)> = wanted.iter().map(|i| (names[*i].clone(), Vec::new())).collect();
@@ -210,7 +218,11 @@ fn whitespace(text: &str) -> Vec<Vec<f32>> {
         .filter(|row: &Vec<f32>| !row.is_empty())
         .collect();
     let width = rows.iter().map(Vec::len).min().unwrap_or(0);
-    if width > rows.len() { rows } else { (0..width).map(|c| rows.iter().map(|row| row[c]).collect()).collect() }
+    if width > rows.len() {
+        rows
+    } else {
+        (0..width).map(|c| rows.iter().map(|row| row[c]).collect()).collect()
+    }
 }
 
 /// NumPy's format, version 1 or 2, little-endian float32, rows of readings. None for anything else.
@@ -288,7 +300,8 @@ mod tests {
             group: 0,
             values: (0..2_000).map(|i| (i as f32 * pace).sin() * scale).collect(),
         };
-        let mut corpus = Corpus { recordings: vec![recording("same", 0.1, 1.000_000_1), recording("other", 0.13, 1.0)] };
+        let mut corpus =
+            Corpus { recordings: vec![recording("same", 0.1, 1.000_000_1), recording("other", 0.13, 1.0)] };
         let held_back = Corpus { recordings: vec![recording("dev", 0.1, 1.0)] };
         assert_eq!(corpus.exclude(&held_back), ["same"]);
         assert_eq!(corpus.recordings.len(), 1);

@@ -91,7 +91,9 @@ fn place(kind: Kind, rng: &mut StdRng) -> Range<usize> {
     let length = match kind {
         Kind::Spike => log_uniform(1.0, 6.0, rng) as usize,
         Kind::Shift => SHIFT_LABEL,
-        Kind::Stuck | Kind::Saturation | Kind::Reversal | Kind::Speed => log_uniform(24.0, 150.0, rng) as usize,
+        Kind::Stuck | Kind::Saturation | Kind::Reversal | Kind::Speed => {
+            log_uniform(24.0, 150.0, rng) as usize
+        }
         _ => log_uniform(8.0, 150.0, rng) as usize,
     };
     let start = rng.random_range(MARGIN..WINDOW - MARGIN - length);
@@ -107,7 +109,9 @@ fn apply(kind: Kind, window: &mut [f32], range: Range<usize>, donor: &[f32], sca
         Kind::Spike => part.iter_mut().for_each(|v| *v += size * 1.5),
         Kind::Level => part.iter_mut().for_each(|v| *v += size),
         Kind::Shift => window[range.start..].iter_mut().for_each(|v| *v += size),
-        Kind::Drift => part.iter_mut().enumerate().for_each(|(i, v)| *v += size * (i + 1) as f32 / length as f32),
+        Kind::Drift => {
+            part.iter_mut().enumerate().for_each(|(i, v)| *v += size * (i + 1) as f32 / length as f32)
+        }
         Kind::Stuck => {
             let value = part[0];
             part.fill(value);
@@ -115,7 +119,8 @@ fn apply(kind: Kind, window: &mut [f32], range: Range<usize>, donor: &[f32], sca
         Kind::Noise => part.iter_mut().for_each(|v| *v += size.abs() * 0.5 * normal(rng)),
         Kind::Scaling => {
             let mean = part.iter().sum::<f32>() / length as f32;
-            let factor = if rng.random_bool(0.5) { log_uniform(1.8, 5.0, rng) } else { log_uniform(0.05, 0.5, rng) };
+            let factor =
+                if rng.random_bool(0.5) { log_uniform(1.8, 5.0, rng) } else { log_uniform(0.05, 0.5, rng) };
             part.iter_mut().for_each(|v| *v = mean + (*v - mean) * factor);
         }
         Kind::Speed => speed(window, range, rng),

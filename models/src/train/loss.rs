@@ -10,9 +10,9 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 
 use super::sample::Batch;
+use crate::WINDOW;
 use crate::detector::net::{DetectorNet, nearest, overlap_mask};
 use crate::detector::{EMBEDDING, SPAN};
-use crate::WINDOW;
 
 /// Readings that are pooled into one bin.
 const BIN: usize = 4;
@@ -111,9 +111,8 @@ impl Ranking {
         let anomalous = take(anomalous, ANOMALOUS);
         let clean = take(clean, CLEAN);
         let within = shortfall(clean.clone().unsqueeze_dim::<3>(1) - anomalous.clone().unsqueeze_dim::<3>(2));
-        let across = shortfall(
-            clean.reshape([1, 1, batch * CLEAN]) - anomalous.reshape([1, batch * ANOMALOUS, 1]),
-        );
+        let across =
+            shortfall(clean.reshape([1, 1, batch * CLEAN]) - anomalous.reshape([1, batch * ANOMALOUS, 1]));
         let anchor = scores.mean().square().mul_scalar(ANCHOR);
         within.mul_scalar(WITHIN) + across.mul_scalar(1.0 - WITHIN) + anchor
     }

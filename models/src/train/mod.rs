@@ -1,8 +1,8 @@
 //! Training the detector: seeded, resumable, on the CPU.
 
+mod card;
 pub mod corpus;
 pub mod inject;
-mod card;
 mod loss;
 mod optimiser;
 mod sample;
@@ -253,8 +253,7 @@ fn judge(
         let views: Vec<&[f32]> = windows.iter().map(Vec::as_slice).collect();
         Ok(scorer.score(&views)?.iter().map(|score| score.score).collect())
     };
-    let normal: Vec<Vec<f32>> =
-        (0..count).map_while(|_| clean(corpus, &mut rng)).collect();
+    let normal: Vec<Vec<f32>> = (0..count).map_while(|_| clean(corpus, &mut rng)).collect();
     if normal.len() < count {
         return Err(TrainError::NoWindows);
     }
@@ -263,7 +262,8 @@ fn judge(
     let injected = score(&anomalous)?;
     clean.sort_by(f32::total_cmp);
     let threshold = f64::from(clean[((1.0 - FALSE_ALARMS) * count as f64) as usize]);
-    let recall = injected.iter().filter(|s| f64::from(**s) > threshold).count() as f64 / injected.len() as f64;
+    let recall =
+        injected.iter().filter(|s| f64::from(**s) > threshold).count() as f64 / injected.len() as f64;
     let auroc = crate::evaluate::auroc(&injected, &clean);
     let figures = HeldOut { clean_windows: clean.len(), false_alarm_rate: FALSE_ALARMS, recall, auroc };
     Ok((threshold, figures))

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use burn::optim::{AdaptiveMomentumState, AdamW, AdamWConfig, AdamWState, Optimizer};
+use burn::optim::{AdamW, AdamWConfig, AdamWState, AdaptiveMomentumState, Optimizer};
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::{TrainConfig, TrainError};
@@ -42,7 +42,8 @@ impl Training {
         let gradients = loss.backward();
         let tensors = self.net.tensors();
         let slopes: Vec<Option<Tensor<2>>> = tensors.iter().map(|t| t.grad(&gradients)).collect();
-        let square: f32 = slopes.iter().flatten().map(|g| g.clone().square().sum().into_scalar::<f32>()).sum();
+        let square: f32 =
+            slopes.iter().flatten().map(|g| g.clone().square().sum().into_scalar::<f32>()).sum();
         let shorten = (GRADIENT_NORM_MAX / square.sqrt().max(1e-12)).min(1.0);
         let moments = std::mem::take(&mut self.moments);
         let mut next = Vec::with_capacity(tensors.len());

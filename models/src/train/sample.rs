@@ -73,7 +73,8 @@ pub(crate) fn clean(corpus: &Corpus, rng: &mut StdRng) -> Option<Vec<f32>> {
         let fit = ((recording.len() - 1) / (WINDOW - 1)).min(THINNING_MAX);
         let thinning = if fit > 1 && rng.random_bool(0.3) { rng.random_range(1..=fit) } else { 1 };
         let start = rng.random_range(0..recording.len() - (WINDOW - 1) * thinning);
-        let mut window: Vec<f32> = recording[start..].iter().step_by(thinning).take(WINDOW).copied().collect();
+        let mut window: Vec<f32> =
+            recording[start..].iter().step_by(thinning).take(WINDOW).copied().collect();
         if values_in(&window) < VALUES_MIN {
             continue;
         }
