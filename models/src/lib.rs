@@ -6,6 +6,7 @@
 
 mod canary;
 mod catalog;
+mod conformal;
 mod detector;
 mod device;
 mod engine;
@@ -18,6 +19,7 @@ mod state;
 pub mod train;
 
 pub use catalog::{Model, ModelError, ModelInfo, ModelKind};
+pub use conformal::{CALIBRATION_SCORES_MAX, Calibration};
 pub use device::{
     Adapter, AdapterKind, DeviceChoice, DeviceError, DeviceSpec, GraphicsApi, Selection, adapters, select,
 };

@@ -13,11 +13,15 @@ pub use files::{FileError, Labelled};
 pub use vus::{period, vus_pr};
 
 use crate::WINDOW;
+use crate::conformal::Calibration;
 use crate::scorer::{ScoreError, Scorer};
 use crate::series::{STRIDE, window_starts};
 
 /// Windows scored in one call.
 const BATCH: usize = 32;
+
+/// Largest p-value that is abnormal where a sensor is calibrated.
+const ALPHA: f64 = 0.05;
 
 /// Seed of the scores by chance.
 const CHANCE_SEED: u64 = 1;
@@ -65,6 +69,23 @@ pub struct WindowReport {
     pub false_alarm_rate: f64,
 }
 
+/// Verdicts by each sensor's own calibration prefix, where it holds enough windows.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CalibratedReport {
+    /// Largest p-value that is abnormal.
+    pub alpha: f64,
+    /// Recordings whose prefix is long enough.
+    pub recordings: usize,
+    /// Windows judged.
+    pub windows: usize,
+    /// Positive ones.
+    pub positive: usize,
+    /// Share of positive windows that are called abnormal.
+    pub recall: f64,
+    /// Share of the others that are.
+    pub false_alarm_rate: f64,
+}
+
 /// The outcome of an evaluation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EvaluationReport {
@@ -74,8 +95,10 @@ pub struct EvaluationReport {
     pub threshold: f64,
     /// Mean VUS-PR over the recordings.
     pub vus_pr: Methods,
-    /// Verdicts on windows.
+    /// Verdicts on windows by the model's one threshold.
     pub windows: WindowReport,
+    /// Verdicts on windows by each sensor's calibration.
+    pub calibrated: CalibratedReport,
     /// Each recording.
     pub series: Vec<SeriesReport>,
     /// Recordings that can't be judged, and why.
@@ -87,6 +110,8 @@ struct Judged {
     report: SeriesReport,
     /// Highest scores of windows: positive or not, raw neighbour, network.
     windows: Vec<(bool, f32, f32)>,
+    /// From windows of the prefix.
+    calibration: Calibration,
 }
 
 /// Evaluates a model on labelled recordings.
@@ -111,6 +136,7 @@ pub fn evaluate(scorer: &mut Scorer, recordings: &[Labelled]) -> Result<Evaluati
         threshold: info.threshold,
         vus_pr: mean(&judged),
         windows: window_report(&judged, info.threshold),
+        calibrated: calibrated_report(&judged),
         series: judged.into_iter().map(|judged| judged.report).collect(),
         skipped,
     })
@@ -148,7 +174,11 @@ fn judge(scorer: &mut Scorer, recording: &Labelled) -> Result<Judged, ScoreError
         period: width,
         vus_pr,
     };
-    Ok(Judged { report, windows: window_scores(scorer, recording)? })
+    let mut prefix = Vec::new();
+    for start in window_starts(recording.prefix, STRIDE) {
+        prefix.push(scorer.score(&[&recording.values[start..start + WINDOW]])?[0].score);
+    }
+    Ok(Judged { report, windows: window_scores(scorer, recording)?, calibration: Calibration::new(prefix) })
 }
 
 /// Scores per reading by network and raw neighbour, from overlapping windows over the whole recording.
@@ -216,6 +246,28 @@ fn window_report(judged: &[Judged], threshold: f64) -> WindowReport {
         },
         recall: above(&positive),
         false_alarm_rate: above(&negative),
+    }
+}
+
+fn calibrated_report(judged: &[Judged]) -> CalibratedReport {
+    let calibrated: Vec<&Judged> = judged.iter().filter(|j| j.calibration.allows(ALPHA)).collect();
+    let verdicts: Vec<(bool, bool)> = calibrated
+        .iter()
+        .flat_map(|j| {
+            j.windows.iter().map(|(positive, _, score)| (*positive, j.calibration.p_value(*score) <= ALPHA))
+        })
+        .collect();
+    let share = |of: bool| {
+        let those = verdicts.iter().filter(|(positive, _)| *positive == of);
+        those.clone().filter(|(_, abnormal)| *abnormal).count() as f64 / those.count().max(1) as f64
+    };
+    CalibratedReport {
+        alpha: ALPHA,
+        recordings: calibrated.len(),
+        windows: verdicts.len(),
+        positive: verdicts.iter().filter(|(positive, _)| *positive).count(),
+        recall: share(true),
+        false_alarm_rate: share(false),
     }
 }
 

@@ -141,13 +141,14 @@ mod tests {
     }
 
     #[test]
-    fn without_edges_it_is_the_average_precision() {
+    fn without_edges_it_is_the_average_precision_scaled_by_what_was_met() {
         let labels = labels(250, &[10..11, 20..21]);
         let mut scores: Vec<f32> = (0..250).map(|i| -(i as f32)).collect();
         scores[20] = 2.0;
         scores[30] = 1.0;
-        // One of two found at precision 1; the other after ten clean ones and the decoy.
-        let expected = 0.5 * 1.0 + 0.5 * (2.0 / 13.0);
+        // One of two found at precision 1, which counts half since half of the anomalies are met; the other
+        // after ten clean ones and the decoy.
+        let expected = 0.25 * 1.0 + 0.75 * (2.0 / 13.0);
         assert!((vus_pr(&scores, &labels, 0).unwrap() - expected).abs() < 1e-9);
     }
 

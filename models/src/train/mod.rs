@@ -74,7 +74,7 @@ impl Default for TrainConfig {
     fn default() -> Self {
         Self {
             seed: 1,
-            steps: 6_000,
+            steps: 900,
             batch: 16,
             learning_rate: 1e-3,
             checkpoint: None,
