@@ -10,6 +10,8 @@ mod inference;
 mod plant;
 mod sensing;
 mod system;
+#[cfg(test)]
+mod testing;
 mod writer;
 
 pub use config::{InferenceConfig, OdenConfig, PlantConfig, ProxyConfig, SensingConfig, SystemConfig};

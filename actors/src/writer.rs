@@ -316,3 +316,7 @@ async fn attempt(
     }
     tx.commit().await
 }
+
+#[cfg(test)]
+#[path = "writer_tests.rs"]
+mod tests;

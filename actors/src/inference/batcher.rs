@@ -20,6 +20,8 @@ use crate::config::InferenceConfig;
 const DEVICE_GRACE: Duration = Duration::from_secs(5);
 /// How long a batch's end may wait for room in the batcher's mailbox.
 const NOTICE_DEADLINE: Duration = Duration::from_secs(30);
+/// Shortest pause before a look at a ripening batch.
+const FLUSH_MIN: Duration = Duration::from_micros(100);
 /// While a device is away, the batcher looks this often for jobs that waited too long.
 const SWEEP_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -71,8 +73,8 @@ pub(super) struct Batcher {
     queue_max: usize,
     batch_deadline: Duration,
     job_deadline: Duration,
-    /// Whether a [`BatcherMessage::Flush`] is on its way.
-    flush_due: bool,
+    /// Monotonic time at which the soonest [`BatcherMessage::Flush`] arrives.
+    flush_at: Option<Duration>,
 }
 
 impl Batcher {
@@ -86,7 +88,7 @@ impl Batcher {
             queue_max: config.queue_max,
             batch_deadline: config.batch_deadline,
             job_deadline: config.job_deadline,
-            flush_due: false,
+            flush_at: None,
         }
     }
 
@@ -132,17 +134,20 @@ impl Batcher {
         }
         self.board.queued.store(self.queued(), Ordering::Relaxed);
         metrics::gauge!("nightshift_inference_queued_windows").set(self.queued() as f64);
-        self.arrange_flush(ctx)
+        self.arrange_flush(ctx, now)
     }
 
     /// Arranges to look again: soon when a batch is ripening, later when jobs wait for a device.
-    fn arrange_flush(&mut self, ctx: &Context<BatcherMessage>) -> Result<(), Fault> {
-        if self.flush_due || self.queued() == 0 {
+    fn arrange_flush(&mut self, ctx: &Context<BatcherMessage>, now: Duration) -> Result<(), Fault> {
+        if self.queued() == 0 {
             return Ok(());
         }
         let ripening = self.idle_device(None).is_some();
-        let delay = if ripening { self.batch_wait.max(Duration::from_micros(100)) } else { SWEEP_INTERVAL };
-        self.flush_due = true;
+        let delay = if ripening { self.batch_wait.max(FLUSH_MIN) } else { SWEEP_INTERVAL };
+        if self.flush_at.is_some_and(|at| at <= now + delay) {
+            return Ok(());
+        }
+        self.flush_at = Some(now + delay);
         ctx.send_after(delay, BatcherMessage::Flush)
     }
 
@@ -218,7 +223,7 @@ impl Actor for Batcher {
             }
             BatcherMessage::Done { device, jobs, outcome } => self.settle(device, jobs, outcome),
             BatcherMessage::Flush => {
-                self.flush_due = false;
+                self.flush_at = self.flush_at.filter(|at| *at > now);
                 self.drop_expired(now);
             }
         }

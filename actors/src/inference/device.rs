@@ -11,17 +11,15 @@ use nightshift_kernel::{Actor, Address, Context, Fault, Reply};
 use nightshift_models::{DeviceSpec, WindowScore};
 
 use super::batcher::BatcherMessage;
-use super::thread::DeviceThread;
+use super::thread::{DeviceThread, Warm};
 use super::{Board, CatalogEntry, DeviceState};
 
 /// How long a device's notice may wait for room in the batcher's mailbox.
 const NOTICE_DEADLINE: Duration = Duration::from_secs(30);
 /// How long a canary check may take.
 const CANARY_DEADLINE: Duration = Duration::from_secs(60);
-/// While the nets load, progress is declared this often.
-const LOAD_PROGRESS: Duration = Duration::from_secs(5);
-/// How long loading and warming up may take in all.
-const LOAD_DEADLINE: Duration = Duration::from_secs(540);
+/// How long loading and warming up may take in all: the first kernels of a GPU are tuned then.
+const LOAD_DEADLINE: Duration = Duration::from_secs(600);
 
 /// What a device is made from, at every start.
 #[derive(Debug, Clone)]
@@ -37,6 +35,8 @@ pub(super) struct Seed {
 
 /// What a device takes.
 pub(crate) enum DeviceMessage {
+    /// The thread has loaded and warmed up its nets, or could not.
+    Loaded(Result<Warm, String>),
     /// Score this batch.
     Run { model: usize, windows: Vec<Vec<f32>>, reply: Reply<Result<Vec<WindowScore>, String>> },
     /// Check yourself.
@@ -46,13 +46,15 @@ pub(crate) enum DeviceMessage {
 /// The actor.
 pub(super) struct Device {
     seed: Seed,
-    /// `None` until the nets are warm.
+    /// The thread with the nets; it takes orders once they are warm.
     thread: Option<DeviceThread>,
+    /// Monotonic time of this life's start.
+    begun: Duration,
 }
 
 impl Device {
     pub(super) fn new(seed: Seed) -> Self {
-        Self { seed, thread: None }
+        Self { seed, thread: None, begun: Duration::ZERO }
     }
 
     fn down(&self, reason: &str) -> Fault {
@@ -66,11 +68,37 @@ impl Device {
         Fault::new(format!("{}: {reason}", self.seed.device.label.as_str()))
     }
 
-    async fn run(&mut self, model: usize, windows: Vec<Vec<f32>>) -> Result<Vec<WindowScore>, String> {
+    async fn ready(&mut self, ctx: &Context<DeviceMessage>, warm: Warm) -> Result<(), Fault> {
+        let warm_up = ctx.clock().monotonic() - self.begun;
+        self.seed.board.update(self.seed.index, |view| {
+            view.state = DeviceState::Idle;
+            view.canary_difference = Some(warm.canary_difference);
+            view.warm_up_s = Some(warm_up.as_secs_f64());
+        });
+        self.seed.board.set_warm(self.seed.index, Some(ctx.address()));
+        ctx.send_every(self.seed.canary_interval, || DeviceMessage::Canary)?;
+        self.seed.batcher.send(BatcherMessage::Ready { device: self.seed.index }, NOTICE_DEADLINE).await?;
+        tracing::info!(
+            device = self.seed.device.label,
+            warm_up_s = warm_up.as_secs_f32(),
+            "inference device ready"
+        );
+        Ok(())
+    }
+
+    async fn run(
+        &mut self,
+        ctx: &Context<DeviceMessage>,
+        model: usize,
+        windows: Vec<Vec<f32>>,
+    ) -> Result<Vec<WindowScore>, String> {
         let thread = self.thread.as_ref().ok_or("the device is not ready")?;
-        let count = windows.len();
-        let answer = thread.score(model, windows)?;
-        match tokio::time::timeout(self.seed.batch_deadline, answer).await {
+        let (count, begun) = (windows.len(), ctx.clock().monotonic());
+        let answer = tokio::time::timeout(self.seed.batch_deadline, thread.score(model, windows)?).await;
+        let took = ctx.clock().monotonic() - begun;
+        metrics::histogram!("nightshift_inference_batch_duration_seconds").record(took.as_secs_f64());
+        metrics::histogram!("nightshift_inference_batch_windows").record(count as f64);
+        match answer {
             Ok(Ok(Ok(scores))) if scores.len() == count => Ok(scores),
             Ok(Ok(Ok(scores))) => Err(format!("{} scores for {count} windows", scores.len())),
             Ok(Ok(Err(reason))) => Err(reason),
@@ -93,50 +121,34 @@ impl Actor for Device {
     type Message = DeviceMessage;
 
     async fn start(&mut self, ctx: &Context<DeviceMessage>) -> Result<(), Fault> {
-        let begun = ctx.clock().monotonic();
+        self.begun = ctx.clock().monotonic();
         self.seed.board.update(self.seed.index, |view| view.state = DeviceState::Starting);
-        let (thread, mut warm) =
-            DeviceThread::start(self.seed.device.clone(), Arc::clone(&self.seed.catalog))
-                .map_err(|e| self.down(&format!("no thread: {e}")))?;
-        let report = loop {
-            match tokio::time::timeout(LOAD_PROGRESS, &mut warm).await {
-                Ok(Ok(Ok(report))) => break report,
-                Ok(Ok(Err(reason))) => return Err(self.down(&reason)),
-                Ok(Err(_)) => return Err(self.down("the device's thread died while loading")),
-                Err(_) if ctx.clock().monotonic() - begun > LOAD_DEADLINE => {
-                    return Err(self.down("hung while loading"));
-                }
-                Err(_) => ctx.progress(),
-            }
-        };
-        let warm_up = ctx.clock().monotonic() - begun;
+        let (thread, warm) = DeviceThread::start(self.seed.device.clone(), Arc::clone(&self.seed.catalog))
+            .map_err(|e| self.down(&format!("no thread: {e}")))?;
         self.thread = Some(thread);
-        self.seed.board.update(self.seed.index, |view| {
-            view.state = DeviceState::Idle;
-            view.canary_difference = Some(report.canary_difference);
-            view.warm_up_s = Some(warm_up.as_secs_f64());
+        // Loading can take minutes; the actor stays free to be stopped meanwhile.
+        let own = ctx.address();
+        tokio::spawn(async move {
+            let outcome = match tokio::time::timeout(LOAD_DEADLINE, warm).await {
+                Ok(Ok(outcome)) => outcome,
+                Ok(Err(_)) => Err("the device's thread died while loading".to_owned()),
+                Err(_) => Err("hung while loading".to_owned()),
+            };
+            // A device that was stopped meanwhile has no more use for it.
+            let _ = own.send(DeviceMessage::Loaded(outcome), NOTICE_DEADLINE).await;
         });
-        ctx.send_every(self.seed.canary_interval, || DeviceMessage::Canary)?;
-        self.seed.board.set_warm(self.seed.index, Some(ctx.address()));
-        let ready = BatcherMessage::Ready { device: self.seed.index };
-        self.seed.batcher.send(ready, NOTICE_DEADLINE).await.map_err(Fault::from)?;
-        tracing::info!(
-            device = self.seed.device.label.as_str(),
-            warm_up_s = warm_up.as_secs_f32(),
-            "inference device ready"
-        );
         Ok(())
     }
 
     async fn handle(&mut self, ctx: &Context<DeviceMessage>, message: DeviceMessage) -> Result<(), Fault> {
         match message {
+            DeviceMessage::Loaded(outcome) => {
+                let warm = outcome.map_err(|reason| self.down(&reason))?;
+                self.ready(ctx, warm).await
+            }
             DeviceMessage::Run { model, windows, reply } => {
                 let count = windows.len() as u64;
-                let begun = ctx.clock().monotonic();
-                let outcome = self.run(model, windows).await;
-                let took = ctx.clock().monotonic() - begun;
-                metrics::histogram!("nightshift_inference_batch_duration_seconds").record(took.as_secs_f64());
-                metrics::histogram!("nightshift_inference_batch_windows").record(count as f64);
+                let outcome = self.run(ctx, model, windows).await;
                 let failure = outcome.as_ref().err().cloned();
                 reply.send(outcome);
                 if let Some(reason) = failure {

@@ -25,8 +25,8 @@ use device::{Device, DeviceMessage};
 const BATCHER_MAILBOX: u32 = 32_768;
 /// Batches that may wait for one device: one is computed, one is asked for.
 const DEVICE_MAILBOX: u32 = 4;
-/// How long loading and warming up a device may take: the first kernels of a GPU are tuned then.
-const DEVICE_START_BUDGET: Duration = Duration::from_secs(600);
+/// Added to a batch's deadline: a device whose handler runs longer than both is frozen.
+const DEVICE_BUDGET_SLACK: Duration = Duration::from_secs(90);
 
 /// Why a window was not scored.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -223,7 +223,7 @@ impl Inference {
         for (index, device) in selection.devices.iter().enumerate() {
             let spec = ChildSpec::new(format!("device-{index}"))
                 .mailbox(Mailbox::wait(DEVICE_MAILBOX))
-                .budget(DEVICE_START_BUDGET)
+                .budget(config.batch_deadline + DEVICE_BUDGET_SLACK)
                 .backoff(Backoff { first: Duration::from_millis(500), max: Duration::from_secs(60) })
                 .intensity(Intensity {
                     max_restarts: 3,
@@ -329,3 +329,6 @@ impl CatalogEntry {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

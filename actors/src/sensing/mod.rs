@@ -307,10 +307,17 @@ impl Sensing {
             .map_err(|e| SensingError::from_ask(e, "the vendor"))?
     }
 
-    /// Checks that a model exists.
+    /// Crashes a sensor's actor on purpose: a drill that shows, on a living plant, that it comes back with its window and
+    /// that its siblings never notice.
     ///
     /// # Errors
-    /// `Invalid`, naming the models there are.
+    /// `NotFound`, or the actor is away already.
+    pub async fn drill(&self, id: &SensorId) -> Result<(), SensingError> {
+        let sent = self.seat(id)?.address.send(SensorMessage::Drill, VIEW_DEADLINE).await;
+        sent.map_err(|e| SensingError::from_send(e, "the sensor"))
+    }
+
+    /// Refuses a registration that names a model which does not exist.
     fn checked(&self, spec: SensorSpec) -> Result<SensorSpec, SensingError> {
         if let Some(model) = &spec.model {
             self.shared.inference.check_model(model)?;
@@ -381,6 +388,10 @@ fn allowed(patterns: &[String], path: &str) -> bool {
             wanted.len() == segments.len() && wanted.iter().zip(&segments).all(|(w, s)| *w == "*" || w == s)
         })
 }
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod living;
 
 #[cfg(test)]
 mod tests {

@@ -41,6 +41,8 @@ pub(crate) enum SensorMessage {
     Changed(Arc<Sensor>),
     /// A verdict on this sensor was stored.
     Judged(Box<ResultRecord>),
+    /// Crash, as a drill.
+    Drill,
     /// Hand out the newest readings for a checkpoint, if there are new ones.
     Checkpoint { reply: Reply<Option<(Timestamp, Vec<u8>)>> },
 }
@@ -229,6 +231,7 @@ impl Actor for SensorActor {
                     known.last_result = Some(record);
                 }
             }
+            SensorMessage::Drill => return Err(Fault::new("drill: crashed on request")),
             SensorMessage::Checkpoint { reply } => {
                 reply.send(self.checkpoint());
             }

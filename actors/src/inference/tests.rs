@@ -1,0 +1,184 @@
+//! The batcher against devices that behave as told: on paused time, no net involved.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use futures::future::join_all;
+use nightshift_kernel::{Actor, Clock, Context, Fault, Random, Restart, Runtime};
+use nightshift_models::WindowScore;
+
+use super::*;
+
+/// What a test device does with a batch.
+#[derive(Clone, Copy, PartialEq)]
+enum Manner {
+    /// Scores it: the score is the window's first value.
+    Good,
+    /// Refuses it, and dies of that.
+    Bad,
+    /// Never answers.
+    Hung,
+}
+
+struct FakeDevice {
+    index: usize,
+    manner: Manner,
+    board: Arc<Board>,
+    batcher: Address<BatcherMessage>,
+    sizes: Arc<std::sync::Mutex<Vec<usize>>>,
+}
+
+impl Actor for FakeDevice {
+    type Message = DeviceMessage;
+
+    async fn start(&mut self, ctx: &Context<DeviceMessage>) -> Result<(), Fault> {
+        self.board.set_warm(self.index, Some(ctx.address()));
+        self.batcher.send(BatcherMessage::Ready { device: self.index }, Duration::from_secs(1)).await?;
+        Ok(())
+    }
+
+    async fn handle(&mut self, _: &Context<DeviceMessage>, message: DeviceMessage) -> Result<(), Fault> {
+        let DeviceMessage::Run { windows, reply, .. } = message else { return Ok(()) };
+        self.sizes.lock().expect("sizes").push(windows.len());
+        let score = |w: &Vec<f32>| WindowScore { score: w[0], abnormal: false, readings: None, logits: None };
+        match self.manner {
+            Manner::Good => reply.send(Ok(windows.iter().map(score).collect())),
+            Manner::Bad => {
+                reply.send(Err("broken".to_owned()));
+                return Err(Fault::new("broken"));
+            }
+            Manner::Hung => std::future::pending().await,
+        };
+        Ok(())
+    }
+}
+
+struct Pool {
+    batcher: Address<BatcherMessage>,
+    board: Arc<Board>,
+    sizes: Vec<Arc<std::sync::Mutex<Vec<usize>>>>,
+    _root: Supervisor,
+}
+
+fn pool(config: &InferenceConfig, manners: &[Manner]) -> Pool {
+    let (clock, _) = Clock::simulated(1_800_000_000_000_000);
+    let root = Supervisor::root("test", Runtime::new(clock, Random::seeded(7), 8)).expect("root");
+    let views = (0..manners.len()).map(|i| DeviceView {
+        label: format!("device {i}").into(),
+        state: DeviceState::Starting,
+        batches: 0,
+        windows: 0,
+        failures: 0,
+        last_failure: None,
+        canary_difference: None,
+        warm_up_s: None,
+    });
+    let board = Arc::new(Board {
+        devices: RwLock::new(views.collect()),
+        warm: RwLock::new(vec![None; manners.len()]),
+        queued: 0.into(),
+    });
+    let (for_batcher, shown) = (config.clone(), Arc::clone(&board));
+    let spec = ChildSpec::new("batcher").mailbox(Mailbox::reject(BATCHER_MAILBOX));
+    let batcher = root.spawn(spec, move || Batcher::new(&for_batcher, Arc::clone(&shown))).expect("batcher");
+    let sizes: Vec<_> = manners.iter().map(|_| Arc::default()).collect();
+    for (index, manner) in manners.iter().copied().enumerate() {
+        let (board, batcher, sizes) = (Arc::clone(&board), batcher.clone(), Arc::clone(&sizes[index]));
+        let spec = ChildSpec::new(format!("device-{index}"))
+            .restart(if manner == Manner::Good { Restart::Permanent } else { Restart::Temporary })
+            .budget(Duration::from_secs(3_600));
+        root.spawn(spec, move || FakeDevice {
+            index,
+            manner,
+            board: Arc::clone(&board),
+            batcher: batcher.clone(),
+            sizes: Arc::clone(&sizes),
+        })
+        .expect("device");
+    }
+    Pool { batcher, board, sizes, _root: root }
+}
+
+impl Pool {
+    async fn score(&self, value: f32) -> Result<(f32, Option<String>), InferenceError> {
+        let make = |reply| {
+            BatcherMessage::Score(Job {
+                model: 0,
+                values: vec![value; 4],
+                reply,
+                waited_since: None,
+                failed_on: None,
+            })
+        };
+        let raw = self.batcher.ask(make, Duration::from_secs(600)).await.expect("the batcher answers")?;
+        Ok((raw.score.score, raw.degraded))
+    }
+
+    fn sizes(&self, device: usize) -> Vec<usize> {
+        self.sizes[device].lock().expect("sizes").clone()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn windows_share_batches_and_each_gets_its_own_score() {
+    let pool = pool(&InferenceConfig { batch_max: 64, ..InferenceConfig::default() }, &[Manner::Good]);
+    let scores = join_all((0..200u16).map(|i| pool.score(f32::from(i)))).await;
+    for (i, score) in scores.into_iter().enumerate() {
+        assert_eq!(score.expect("scored").0 as usize, i);
+    }
+    let sizes = pool.sizes(0);
+    assert_eq!(sizes.iter().sum::<usize>(), 200);
+    assert!(sizes.iter().all(|n| *n <= 64) && sizes.len() <= 8, "{sizes:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_single_window_waits_no_longer_than_it_must() {
+    let config = InferenceConfig { batch_wait: Duration::from_millis(2), ..InferenceConfig::default() };
+    let pool = pool(&config, &[Manner::Good]);
+    let (clock, _) = Clock::simulated(0);
+    let begun = clock.monotonic();
+    pool.score(1.0).await.expect("scored");
+    let took = clock.monotonic() - begun;
+    assert!(took < Duration::from_millis(20), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_devices_batch_goes_to_the_next_and_says_so() {
+    let pool = pool(&InferenceConfig::default(), &[Manner::Bad, Manner::Good]);
+    let scores = join_all((0..10u8).map(|i| pool.score(f32::from(i)))).await;
+    let retried = AtomicU32::new(0);
+    for score in scores {
+        let (_, degraded) = score.expect("scored on the other device");
+        if degraded.is_some_and(|reason| reason.contains("device 0 failed: broken")) {
+            retried.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    assert!(retried.load(Ordering::Relaxed) >= 1);
+    assert!(pool.board.warm()[0].is_none(), "the failed device must not be asked again");
+    assert!(!pool.sizes(1).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hung_device_is_given_up_and_its_batch_scored_elsewhere() {
+    let pool = pool(&InferenceConfig::default(), &[Manner::Hung, Manner::Good]);
+    let (score, degraded) = pool.score(3.0).await.expect("scored");
+    assert_eq!(score, 3.0);
+    assert!(degraded.expect("says so").contains("did not answer"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_fails_everywhere_ends_in_words() {
+    let pool = pool(&InferenceConfig::default(), &[Manner::Bad, Manner::Bad]);
+    let error = pool.score(1.0).await.expect_err("no device works");
+    assert!(matches!(error, InferenceError::Unavailable { reason } if reason == "broken"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_device_jobs_end_at_their_deadline_and_the_queue_is_bounded() {
+    let config =
+        InferenceConfig { queue_max: 5, job_deadline: Duration::from_secs(30), ..InferenceConfig::default() };
+    let pool = pool(&config, &[]);
+    let outcomes = join_all((0..8u8).map(|i| pool.score(f32::from(i)))).await;
+    let count =
+        |wanted: &InferenceError| outcomes.iter().filter(|o| o.as_ref().err() == Some(wanted)).count();
+    assert_eq!((count(&InferenceError::Deadline), count(&InferenceError::Overloaded)), (5, 3));
+}

@@ -1,0 +1,245 @@
+//! Sensors on a whole plant, on both engines.
+
+use super::*;
+use crate::PlantConfig;
+use crate::testing::{TestPlant, calm, eventually, id, on, plants, spec};
+use nightshift_domain::sensing::{Account, Thresholds, Verdict};
+
+async fn judged(test: &TestPlant, name: &str) -> ResultRecord {
+    eventually("a verdict by a model", || async {
+        let record = test.plant.sensing().analyze(&id(name), None).await.expect("analyze");
+        (record.result.verdict != Verdict::Unscored).then_some(record)
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_of_readings_becomes_a_verdict_that_can_be_checked() {
+    for test in plants().await {
+        let sensing = test.plant.sensing();
+        sensing.register(spec("wando01")).await.expect("registers");
+        let early = sensing.analyze(&id("wando01"), None).await.expect("analyze");
+        assert_eq!(early.result.verdict, Verdict::InsufficientData);
+
+        let report = sensing.push(&id("wando01"), calm(720)).await.expect("push");
+        assert_eq!(report.account, Account { offered: 720, stored: 720, ..Account::default() });
+        let record = judged(&test, "wando01").await;
+        let provenance = &record.result.provenance;
+        assert_eq!(record.result.verdict, Verdict::Normal, "{record:?}");
+        assert_eq!(provenance.device.as_deref(), Some("cpu"));
+        assert_eq!(provenance.window.expect("window").count, 720);
+        assert!(provenance.score.expect("score") <= provenance.threshold.expect("threshold"));
+
+        let view = eventually("the sensor hears of its verdict", || async {
+            let view = sensing.sensor(&id("wando01")).await.expect("view");
+            view.last_result.as_ref().is_some_and(|r| r.id == record.id).then_some(view)
+        })
+        .await;
+        assert_eq!((view.freshness, view.window_readings), (Freshness::Fresh, 720));
+        let (listed, total) = sensing.results(&newest()).await.expect("results");
+        assert_eq!((listed[0].id, total >= 2), (record.id, true));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeat_is_a_duplicate_and_a_contradiction_is_refused() {
+    for test in plants().await {
+        let sensing = test.plant.sensing();
+        sensing.register(spec("a")).await.expect("registers");
+        let mut readings = calm(10);
+        sensing.push(&id("a"), readings.clone()).await.expect("first");
+        readings[3].value += 1.0;
+        readings.push(Reading { at: Timestamp::from_s(1_000_000_000), value: 1.0 });
+        let report = sensing.push(&id("a"), readings).await.expect("second");
+        assert_eq!(report.account, Account { offered: 11, stored: 0, duplicate: 9, late: 1, rejected: 1 });
+        assert_eq!(report.refused[0].index, 3);
+        let (account, kept, expired) =
+            store::account_audit(&test.home.db, sensing.seat(&id("a")).expect("seat").key)
+                .await
+                .expect("audit");
+        assert_eq!(account.check(kept, expired), Ok(()));
+        assert_eq!(kept, 10);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crashed_sensor_is_back_with_its_window_and_its_sibling_never_notices() {
+    for test in plants().await {
+        let sensing = test.plant.sensing();
+        for name in ["a", "b"] {
+            sensing.register(spec(name)).await.expect("registers");
+            sensing.push(&id(name), calm(720)).await.expect("push");
+        }
+        for _ in 0..3 {
+            sensing.drill(&id("a")).await.expect("drill");
+            let view =
+                eventually("the sensor answers again", || async { sensing.sensor(&id("a")).await.ok() })
+                    .await;
+            assert_eq!((view.window_readings, view.account.stored), (720, 720));
+        }
+        let again = sensing.push(&id("a"), calm(720)).await.expect("push after the crash");
+        assert_eq!(again.account.stored + again.account.duplicate, 720);
+        let path = format!("plant/sensing/sensor/{}", sensing.seat(&id("b")).expect("seat").key.0);
+        assert_eq!(test.plant.tree(Some(&path), 1).expect("in the tree").restarts, 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removed_id_can_be_used_again_and_starts_empty() {
+    for test in plants().await {
+        let sensing = test.plant.sensing();
+        sensing.register(spec("a")).await.expect("registers");
+        assert!(matches!(sensing.register(spec("a")).await, Err(SensingError::Exists(_))));
+        sensing.push(&id("a"), calm(5)).await.expect("push");
+        sensing.remove(&id("a")).await.expect("removes");
+        assert!(matches!(sensing.push(&id("a"), calm(1)).await, Err(SensingError::NotFound(_))));
+        assert!(matches!(sensing.remove(&id("a")).await, Err(SensingError::NotFound(_))));
+        let view = sensing.register(spec("a")).await.expect("registers again");
+        assert_eq!((view.account, view.window_readings), (Account::default(), 0));
+        let report = sensing.push(&id("a"), calm(5)).await.expect("push again");
+        assert_eq!(report.account.stored, 5);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sensor_removed_while_it_is_scored_keeps_no_verdict() {
+    for test in plants().await {
+        let sensing = test.plant.sensing();
+        sensing.register(spec("a")).await.expect("registers");
+        sensing.push(&id("a"), calm(720)).await.expect("push");
+        let seat = sensing.seat(&id("a")).expect("seat");
+        sensing.remove(&id("a")).await.expect("removes");
+        // The window was handed out before the removal; what follows must find the seat empty.
+        let outcome = judge::judge_one(&sensing.shared, &id("a"), &seat, sensing.shared.now()).await;
+        assert!(outcome.is_err(), "{outcome:?}");
+        let (_, total) = sensing.results(&newest()).await.expect("results");
+        assert_eq!(total, 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bound_decides_before_any_model() {
+    for test in plants().await {
+        let sensing = test.plant.sensing();
+        let bound =
+            SensorSpec { thresholds: Thresholds { low: Some(3.0), ..Thresholds::default() }, ..spec("a") };
+        sensing.register(bound).await.expect("registers");
+        let mut readings = calm(720);
+        readings[719].value = 2.5;
+        sensing.push(&id("a"), readings).await.expect("push");
+        let record = sensing.analyze(&id("a"), None).await.expect("analyze");
+        assert_eq!(record.result.verdict, Verdict::Abnormal);
+        assert_eq!(record.result.provenance.device.as_deref(), Some("rule"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_is_there_after_a_restart() {
+    for test in plants().await {
+        let sensing = test.plant.sensing();
+        for n in 0..20 {
+            sensing.register(spec(&format!("s{n}"))).await.expect("registers");
+            sensing.push(&id(&format!("s{n}")), calm(100 + n)).await.expect("push");
+        }
+        let schedule = Schedule { period_s: 600, ..Schedule::default() };
+        sensing.set_schedule(schedule.clone()).await.expect("schedule");
+        let report = test.plant.shutdown(Duration::from_secs(20)).await;
+        assert!(report.clean, "{report:?}");
+
+        let TestPlant { home, .. } = test;
+        let db = nightshift_store::Db::connect(&home.options).await.expect("connect again");
+        let selection = nightshift_models::select(nightshift_models::DeviceChoice::Cpu).expect("cpu");
+        let plant =
+            crate::Plant::start(PlantConfig::default(), db, nightshift_kernel::Clock::system(), selection)
+                .await
+                .expect("starts again");
+        let (views, total) = plant.sensing().sensors(0, 100).await.expect("list");
+        assert_eq!((views.len(), total), (20, 20));
+        for view in views {
+            let n: usize = view.sensor.spec.sensor_id.as_str()[1..].parse().expect("number");
+            assert_eq!(view.window_readings, 100 + n);
+            assert_eq!(view.account.unaccounted(), 0);
+        }
+        assert_eq!(plant.sensing().schedule().await.expect("schedule").schedule, schedule);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missed_run_is_caught_up_once_and_repeating_it_adds_nothing() {
+    for test in plants().await {
+        let sensing = test.plant.sensing();
+        sensing.register(spec("a")).await.expect("registers");
+        let due = Timestamp::from_s(1_800_000_000);
+        let now = sensing.shared.now();
+        let first = judge::judge_all(&sensing.shared, &[], now, Some(due)).await.expect("run");
+        let again = judge::judge_all(&sensing.shared, &[], now, Some(due)).await.expect("the run again");
+        assert_eq!(first.len(), 1);
+        assert_eq!(again[0].id, first[0].id);
+        let (_, total) = sensing.results(&newest()).await.expect("results");
+        assert_eq!(total, 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_could_not_be_scored_is_kept_and_scored_later() {
+    let config = PlantConfig::default();
+    let test = on(nightshift_store::testing::sqlite().await, config).await;
+    let sensing = test.plant.sensing();
+    sensing.register(spec("a")).await.expect("registers");
+    sensing.push(&id("a"), calm(720)).await.expect("push");
+    let seat = sensing.seat(&id("a")).expect("seat");
+    let sensor = Arc::new(sensing.registration(&id("a")).await.expect("registration"));
+    let now = sensing.shared.now();
+    let provenance = nightshift_domain::sensing::Provenance {
+        score: None,
+        threshold: None,
+        basis: None,
+        device: None,
+        window: None,
+        reason: Some("no device could score it".to_owned()),
+    };
+    let times = shared::Times { as_of: now, decided: now, run_at: None };
+    let unscored = shared::new_result(&sensor, Verdict::Unscored, times, provenance);
+    let stored = shared::store_results(&sensing.shared, vec![unscored], BACKGROUND).await.expect("stored");
+    eventually("it is scored", || async {
+        judge::rescore(&sensing.shared, 10).await.expect("rescore");
+        let (listed, _) = sensing.results(&newest()).await.expect("results");
+        (listed[0].id == stored[0].id && listed[0].result.verdict == Verdict::Normal).then_some(())
+    })
+    .await;
+    assert_eq!(seat.key, stored[0].result.sensor_key);
+}
+
+const BACKGROUND: Duration = Duration::from_secs(10);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_values_are_refused_by_name() {
+    let test = on(nightshift_store::testing::sqlite().await, PlantConfig::default()).await;
+    let sensing = test.plant.sensing();
+    let refused = |error: SensingError| match error {
+        SensingError::Invalid(text) => text,
+        other => panic!("not refused as invalid: {other:?}"),
+    };
+    let mut values = vec![1.0; 720];
+    assert!(refused(sensing.analyze_values(&values[1..], None).await.expect_err("719")).contains("719"));
+    assert!(
+        refused(sensing.analyze_values(&values, Some("oracle")).await.expect_err("unknown"))
+            .contains("detector")
+    );
+    values[7] = f32::NAN;
+    assert!(refused(sensing.analyze_values(&values, None).await.expect_err("NaN")).contains("values[7]"));
+    let unknown = SensorSpec { model: Some("oracle".into()), ..spec("x") };
+    assert!(refused(sensing.register(unknown).await.expect_err("unknown model")).contains("oracle"));
+}
+
+/// The newest result of all.
+fn newest() -> ResultQuery {
+    ResultQuery {
+        sensor_id: None,
+        start: Timestamp::Y2000,
+        end: Timestamp::MAX,
+        verdict: None,
+        skip: 0,
+        limit: 1,
+    }
+}
