@@ -13,6 +13,9 @@ use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::config::{Config, LogFormat};
 
+/// Libraries that report as errors what is a probe of what this machine has; named before the configured level, so that
+/// it can turn them up again.
+const QUIET: &str = "wgpu_hal=off,wgpu_core=warn,naga=warn";
 /// Lines that may wait for the disk; more are dropped rather than stalling the plant.
 const LINES_BUFFERED_MAX: usize = 16_384;
 
@@ -38,7 +41,8 @@ pub(crate) enum LogError {
 /// Sends everything that is traced to where the configuration says.
 pub(crate) fn start(config: &Config) -> Result<LogGuard, LogError> {
     // The configuration was checked, so this cannot fail; if it ever does, information is better than silence.
-    let filter = || EnvFilter::try_new(&config.log.level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let level = format!("{QUIET},{}", config.log.level);
+    let filter = || EnvFilter::try_new(&level).unwrap_or_else(|_| EnvFilter::new("info"));
     let stderr = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let json = match config.log.format {
         LogFormat::Json => true,

@@ -101,7 +101,8 @@ fn disk(config: &Config) -> Check {
     let free_mib = disk.available_space() / MIB;
     let wanted = config.system.disk_free_mib_min;
     if free_mib < wanted {
-        let text = format!("{free_mib} MiB free, {wanted} wanted: free some, or shorten the retention of sensors");
+        let text =
+            format!("{free_mib} MiB free, {wanted} wanted: free some, or shorten the retention of sensors");
         return check("disk", Outcome::Warn, text);
     }
     check("disk", Outcome::Ok, format!("{free_mib} MiB free"))
@@ -117,7 +118,11 @@ fn clock(dir: &Path) -> Check {
     let written = std::fs::write(&probe, b"clock").and_then(|()| std::fs::metadata(&probe)?.modified());
     let _ = std::fs::remove_file(&probe);
     let Some(stamped) = written.ok().and_then(|t| t.duration_since(std::time::UNIX_EPOCH).ok()) else {
-        return check("clock", Outcome::Warn, format!("it says {now}; it cannot be compared with the disk's"));
+        return check(
+            "clock",
+            Outcome::Warn,
+            format!("it says {now}; it cannot be compared with the disk's"),
+        );
     };
     let stamped = Timestamp::from_us(i64::try_from(stamped.as_micros()).unwrap_or(i64::MAX));
     let skew_s = now.us_since(stamped).unsigned_abs() / 1_000_000;
@@ -130,7 +135,10 @@ fn clock(dir: &Path) -> Check {
 
 async fn database(config: &Config) -> Check {
     let url = config.database_url();
-    let file = url.expose().strip_prefix("sqlite:").map(|f| f.trim_start_matches("//").split('?').next().unwrap_or(f).to_owned());
+    let file = url
+        .expose()
+        .strip_prefix("sqlite:")
+        .map(|f| f.trim_start_matches("//").split('?').next().unwrap_or(f).to_owned());
     if file.as_ref().is_some_and(|f| !f.contains(":memory:") && !Path::new(f).exists()) {
         return check("database", Outcome::Ok, "SQLite; the file is made at the first start");
     }
@@ -146,10 +154,14 @@ async fn database(config: &Config) -> Check {
     db.close().await;
     match schema {
         Ok(()) => check("database", Outcome::Ok, format!("{location} is reachable and up to date")),
-        Err(error) if config.database.auto_migrate => {
-            check("database", Outcome::Warn, format!("{location}: {error}; `serve` will try to bring it up to date"))
+        Err(error) if config.database.auto_migrate => check(
+            "database",
+            Outcome::Warn,
+            format!("{location}: {error}; `serve` will try to bring it up to date"),
+        ),
+        Err(error) => {
+            check("database", Outcome::Fail, format!("{location}: {error}; run `nightshift migrate`"))
         }
-        Err(error) => check("database", Outcome::Fail, format!("{location}: {error}; run `nightshift migrate`")),
     }
 }
 
@@ -164,9 +176,11 @@ fn device(config: &Config) -> Check {
             let names: Vec<&str> = selection.devices.iter().map(|d| d.label.as_str()).collect();
             check("device", Outcome::Ok, format!("{} ({})", names.join(", then "), selection.reason))
         }
-        Err(error) => {
-            check("device", Outcome::Fail, format!("{error}; install its driver, or set inference.device to auto or cpu"))
-        }
+        Err(error) => check(
+            "device",
+            Outcome::Fail,
+            format!("{error}; install its driver, or set inference.device to auto or cpu"),
+        ),
     }
 }
 
@@ -174,8 +188,10 @@ fn port(config: &Config) -> Check {
     let address = config.http.listen;
     match TcpListener::bind(address) {
         Ok(_) => check("port", Outcome::Ok, format!("{address} is free")),
-        Err(error) => {
-            check("port", Outcome::Warn, format!("{address}: {error}; a running nightshift, or another program, has it"))
-        }
+        Err(error) => check(
+            "port",
+            Outcome::Warn,
+            format!("{address}: {error}; a running nightshift, or another program, has it"),
+        ),
     }
 }

@@ -3,6 +3,7 @@
 mod check_config;
 mod demo;
 mod doctor;
+mod evaluate;
 mod migrate;
 mod openapi;
 mod output;
@@ -77,6 +78,8 @@ enum Command {
     Openapi,
     /// Train a detector from recordings.
     Train(train::TrainArgs),
+    /// Measure a model on labelled recordings.
+    Evaluate(evaluate::EvaluateArgs),
     /// Score a recording.
     Score(score::ScoreArgs),
 }
@@ -133,6 +136,7 @@ fn dispatch(cli: Cli, environment: Environment) -> Result<ExitCode, CommandError
         Command::Doctor => doctor::run(configure(&cli.common, environment), json),
         Command::Openapi => openapi::run(),
         Command::Train(args) => train::run(&args, json),
+        Command::Evaluate(args) => evaluate::run(&args, json),
         Command::Score(args) => score::run(&args, json),
     }
 }
@@ -171,7 +175,8 @@ mod tests {
 
     #[test]
     fn serving_is_the_default_and_flags_reach_the_configuration() {
-        let cli = Cli::try_parse_from(["nightshift", "--listen", "127.0.0.1:9", "--data-dir", "x"]).expect("parse");
+        let cli =
+            Cli::try_parse_from(["nightshift", "--listen", "127.0.0.1:9", "--data-dir", "x"]).expect("parse");
         assert!(cli.command.is_none());
         let config = configure(&cli.common, Environment::new()).expect("config");
         assert_eq!((config.http.listen.port(), config.data_dir), (9, PathBuf::from("x")));

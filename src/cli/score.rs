@@ -78,19 +78,22 @@ pub(super) fn run(args: &ScoreArgs, json: bool) -> Result<ExitCode, CommandError
         bar.inc(batch.len() as u64);
     }
     bar.finish_and_clear();
-    print(&Report {
-        readings: readings.len(),
-        model: model.info().id.clone(),
-        digest: model.info().digest_sha256.clone(),
-        device: scorer.label().to_owned(),
-        threshold,
-        windows,
-    }, json);
+    print(
+        &Report {
+            readings: readings.len(),
+            model: model.info().id.clone(),
+            digest: model.info().digest_sha256.clone(),
+            device: scorer.label().to_owned(),
+            threshold,
+            windows,
+        },
+        json,
+    );
     Ok(ExitCode::SUCCESS)
 }
 
 /// A scorer on the best device that opens.
-fn open(model: &Model, choice: DeviceChoice) -> Result<Scorer, CommandError> {
+pub(super) fn open(model: &Model, choice: DeviceChoice) -> Result<Scorer, CommandError> {
     let selection = select(choice).map_err(CommandError::failed)?;
     let mut reason = String::from("there is no device");
     for device in &selection.devices {

@@ -22,6 +22,7 @@ pub(super) fn run(config: Config) -> Result<ExitCode, CommandError> {
 
 async fn serve(config: Config) -> Result<bool, CommandError> {
     let clock = Clock::system();
+    outlive_full_files();
     let server = Server::start(config, clock.clone()).await.map_err(|error| match error {
         ServeError::Config(error) => CommandError::Config(error),
         other => CommandError::failed(other),
@@ -58,6 +59,16 @@ async fn feed_watchdog(clock: Clock) {
     loop {
         clock.sleep(timeout / 2).await;
         notify(&[NotifyState::Watchdog]);
+    }
+}
+
+/// A file that may not grow any more (`ulimit -f`, a service's LimitFSIZE) is an error of that write, as a full disk is.
+/// Unhandled, its signal would end the process instead.
+fn outlive_full_files() {
+    // The handler stays when its stream is dropped.
+    let handled = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
+    if let Err(error) = handled {
+        tracing::warn!(error = %error, "a limit on the size of files would end this process");
     }
 }
 

@@ -70,7 +70,8 @@ pub(super) fn run(args: &TrainArgs, json: bool) -> Result<ExitCode, CommandError
     };
     let card = ModelCard::new(&trained, facts, &args.model_version);
     let text = serde_json::to_string_pretty(&card).map_err(CommandError::failed)?;
-    std::fs::write(args.out.join("detector.safetensors"), trained.to_safetensors()).map_err(CommandError::failed)?;
+    std::fs::write(args.out.join("detector.safetensors"), trained.to_safetensors())
+        .map_err(CommandError::failed)?;
     std::fs::write(args.out.join("detector.json"), text + "\n").map_err(CommandError::failed)?;
     if json {
         output::json(&card);

@@ -109,7 +109,8 @@ fn add_file(builder: Builder, path: &Path) -> Result<Builder, ConfigError> {
     keys::flatten("", &parsed, &mut present);
     for (key, _) in present {
         // An empty section is no key of its own.
-        let is_section = known.iter().any(|(k, _)| k.strip_prefix(&key).is_some_and(|rest| rest.starts_with('.')));
+        let is_section =
+            known.iter().any(|(k, _)| k.strip_prefix(&key).is_some_and(|rest| rest.starts_with('.')));
         if !key.is_empty() && !is_section && !known.iter().any(|(k, _)| *k == key) {
             return Err(unknown(key, path.display().to_string()));
         }
@@ -148,7 +149,11 @@ fn unknown(key: String, origin: String) -> ConfigError {
     ConfigError::UnknownKey { key, origin, nearest }
 }
 
-fn read_secret(key: &'static str, secret: &mut Option<Secret>, file: Option<&Path>) -> Result<(), ConfigError> {
+fn read_secret(
+    key: &'static str,
+    secret: &mut Option<Secret>,
+    file: Option<&Path>,
+) -> Result<(), ConfigError> {
     let Some(path) = file else { return Ok(()) };
     let refused = |reason: String| ConfigError::SecretFile { key, reason };
     if secret.is_some() {
@@ -230,7 +235,8 @@ mod tests {
         let path = file("[http]\nlisen = '127.0.0.1:1'\n");
         let refused = load(Some(path.path()), &env(&[])).expect_err("typo").to_string();
         assert!(refused.contains("`http.lisen`") && refused.contains("`http.listen`"), "{refused}");
-        let refused = load(None, &env(&[("NIGHTSHIFT__INFERENCE__DEVISE", "cpu")])).expect_err("typo").to_string();
+        let refused =
+            load(None, &env(&[("NIGHTSHIFT__INFERENCE__DEVISE", "cpu")])).expect_err("typo").to_string();
         assert!(refused.contains("NIGHTSHIFT__INFERENCE__DEVISE"), "{refused}");
         assert!(refused.contains("`inference.device`"), "{refused}");
         let path = file("[http.rate]\nx = 1\n");

@@ -72,7 +72,9 @@ pub(crate) async fn boundary(State(app): State<App>, request: Request, next: Nex
     let handled = async {
         match tokio::time::timeout(timeout, AssertUnwindSafe(next.run(request)).catch_unwind()).await {
             Ok(Ok(response)) => response,
-            Ok(Err(panic)) => Problem::internal(format!("a handler panicked: {}", panic_text(&*panic))).into_response(),
+            Ok(Err(panic)) => {
+                Problem::internal(format!("a handler panicked: {}", panic_text(&*panic))).into_response()
+            }
             Err(_) => Problem::new(
                 StatusCode::GATEWAY_TIMEOUT,
                 "DEADLINE_EXCEEDED",
@@ -87,7 +89,9 @@ pub(crate) async fn boundary(State(app): State<App>, request: Request, next: Nex
         response = problem.render(response, &id, problem_json);
     }
     let took = app.clock.monotonic().saturating_sub(started);
-    span.in_scope(|| tracing::debug!(status = response.status().as_u16(), took_ms = took.as_millis() as u64, "answered"));
+    span.in_scope(|| {
+        tracing::debug!(status = response.status().as_u16(), took_ms = took.as_millis() as u64, "answered")
+    });
     let class = match response.status().as_u16() / 100 {
         1 => "1xx",
         2 => "2xx",
@@ -130,7 +134,10 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
 }
 
 fn accepts_problem_json(headers: &HeaderMap) -> bool {
-    headers.get_all(header::ACCEPT).iter().any(|v| v.to_str().is_ok_and(|v| v.contains("application/problem+json")))
+    headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .any(|v| v.to_str().is_ok_and(|v| v.contains("application/problem+json")))
 }
 
 /// Headers that every answer carries unless its route set its own.

@@ -29,7 +29,8 @@ pub(super) fn routes() -> Router<App> {
 }
 
 fn page(html: &'static str) -> Response {
-    ([(header::CONTENT_SECURITY_POLICY, CSP), (header::CACHE_CONTROL, "no-cache")], Html(html)).into_response()
+    ([(header::CONTENT_SECURITY_POLICY, CSP), (header::CACHE_CONTROL, "no-cache")], Html(html))
+        .into_response()
 }
 
 async fn swagger_file(Path(file): Path<String>) -> Result<Response, Problem> {

@@ -105,7 +105,11 @@ pub(crate) fn unsupported(kind: &str, expected: &str) -> Problem {
 }
 
 /// The whole body, at most `bytes_max`, within `timeout`.
-pub(crate) async fn read_body(request: Request, bytes_max: usize, timeout: Duration) -> Result<Vec<u8>, Problem> {
+pub(crate) async fn read_body(
+    request: Request,
+    bytes_max: usize,
+    timeout: Duration,
+) -> Result<Vec<u8>, Problem> {
     let too_large = || {
         Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
@@ -113,11 +117,13 @@ pub(crate) async fn read_body(request: Request, bytes_max: usize, timeout: Durat
             format!("the body is larger than {bytes_max} bytes: send it in several requests"),
         )
     };
-    let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
+    let declared =
+        request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
     if declared.is_some_and(|length| length > bytes_max as u64) {
         return Err(too_large());
     }
-    let collected = tokio::time::timeout(timeout, Limited::new(request.into_body(), bytes_max).collect()).await;
+    let collected =
+        tokio::time::timeout(timeout, Limited::new(request.into_body(), bytes_max).collect()).await;
     match collected {
         Err(_) => Err(Problem::new(
             StatusCode::REQUEST_TIMEOUT,
@@ -162,7 +168,9 @@ fn not_a_number_at(body: &[u8], line: usize, column: usize) -> Option<&'static s
     // The column may point at the word's first letter, its sign, or one letter into it.
     let from = column.saturating_sub(3);
     let near = line.get(from..line.len().min(from + 14))?;
-    ["NaN", "Infinity"].into_iter().find(|word| near.windows(word.len()).any(|w| w.eq_ignore_ascii_case(word.as_bytes())))
+    ["NaN", "Infinity"]
+        .into_iter()
+        .find(|word| near.windows(word.len()).any(|w| w.eq_ignore_ascii_case(word.as_bytes())))
 }
 
 fn segments(path: &serde_path_to_error::Path) -> impl Iterator<Item = Value> {

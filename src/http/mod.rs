@@ -63,7 +63,13 @@ impl Deref for App {
 }
 
 impl App {
-    pub(crate) fn new(config: Config, plant: Plant, db: Db, clock: Clock, stopping: CancellationToken) -> Self {
+    pub(crate) fn new(
+        config: Config,
+        plant: Plant,
+        db: Db,
+        clock: Clock,
+        stopping: CancellationToken,
+    ) -> Self {
         let (in_flight, streams) = (config.http.concurrency_max, config.http.streams_max);
         Self(Arc::new(Shared {
             config,

@@ -13,7 +13,10 @@ const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-
 pub(super) fn routes() -> Router<App> {
     Router::new()
         .route("/", get(|| async { file("text/html; charset=utf-8", include_str!("../console/index.html")) }))
-        .route("/console/app.js", get(|| async { file("text/javascript", include_str!("../console/app.js")) }))
+        .route(
+            "/console/app.js",
+            get(|| async { file("text/javascript", include_str!("../console/app.js")) }),
+        )
         .route("/console/app.css", get(|| async { file("text/css", include_str!("../console/app.css")) }))
         .route("/favicon.ico", get(|| async { file("image/svg+xml", include_str!("../console/icon.svg")) }))
 }

@@ -46,7 +46,12 @@ impl Page {
 }
 
 /// A part of a list with what a client needs to get the rest.
-pub(crate) fn listed<T: Serialize>(uri: &Uri, entries: &[T], total: u64, (skip, limit): (u32, u32)) -> Response {
+pub(crate) fn listed<T: Serialize>(
+    uri: &Uri,
+    entries: &[T],
+    total: u64,
+    (skip, limit): (u32, u32),
+) -> Response {
     let mut response = Json(entries).into_response();
     let headers = response.headers_mut();
     headers.insert(HeaderName::from_static("x-total-count"), total.into());

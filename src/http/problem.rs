@@ -174,7 +174,9 @@ pub(crate) struct BodyError;
 /// Those of a route that names one thing.
 pub(crate) struct NotFoundError;
 
-fn described(statuses: &[(&str, &str)]) -> std::collections::BTreeMap<String, utoipa::openapi::RefOr<utoipa::openapi::Response>> {
+fn described(
+    statuses: &[(&str, &str)],
+) -> std::collections::BTreeMap<String, utoipa::openapi::RefOr<utoipa::openapi::Response>> {
     use utoipa::openapi::{ContentBuilder, Ref, ResponseBuilder};
     let content = || ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
     let response = |text: &str| {

@@ -30,12 +30,22 @@ impl Plant {
     /// Registers a sensor afresh: what an earlier demo stored under its id is not mixed with this one's.
     pub(super) async fn register(&self, registration: &Value) -> Result<(), String> {
         let id = registration["sensor_id"].as_str().unwrap_or_default();
-        self.http.delete(format!("{}/api/sensors/{id}", self.base)).send().await.map_err(|e| e.to_string())?;
+        self.http
+            .delete(format!("{}/api/sensors/{id}", self.base))
+            .send()
+            .await
+            .map_err(|e| e.to_string())?;
         sent(self.http.post(format!("{}/api/sensors", self.base)).json(registration)).await.map(|_| ())
     }
 
     /// Sends values at even distances.
-    pub(super) async fn push(&self, id: &str, start: &str, interval_s: u32, values: &[f64]) -> Result<(), String> {
+    pub(super) async fn push(
+        &self,
+        id: &str,
+        start: &str,
+        interval_s: u32,
+        values: &[f64],
+    ) -> Result<(), String> {
         let body = json!({ "start": start, "interval_s": interval_s, "values": values });
         sent(self.http.post(format!("{}/api/sensors/{id}/readings", self.base)).json(&body)).await.map(|_| ())
     }

@@ -16,7 +16,7 @@ use nightshift_domain::Timestamp;
 use nightshift_kernel::Clock;
 use serde_json::Value;
 
-use super::{Common, CommandError, configure, output, progress, runtime};
+use super::{CommandError, Common, configure, output, progress, runtime};
 use crate::config::{Config, Environment};
 use crate::log;
 use crate::serve::Server;
@@ -53,7 +53,11 @@ impl Drop for Scratch {
     }
 }
 
-pub(super) fn run(args: &DemoArgs, common: &Common, environment: Environment) -> Result<ExitCode, CommandError> {
+pub(super) fn run(
+    args: &DemoArgs,
+    common: &Common,
+    environment: Environment,
+) -> Result<ExitCode, CommandError> {
     let mut config = configure(common, environment)?;
     let scratch = prepare(&mut config, common);
     let _log = log::start(&config).map_err(CommandError::failed)?;
@@ -67,7 +71,8 @@ pub(super) fn run(args: &DemoArgs, common: &Common, environment: Environment) ->
 /// Fits the configuration to a demo: own directory, a free port, and a quiet log.
 fn prepare(config: &mut Config, common: &Common) -> Scratch {
     let kept = common.data_dir.is_some() || common.config.is_some();
-    let scratch = (!kept).then(|| std::env::temp_dir().join(format!("nightshift-demo-{}", std::process::id())));
+    let scratch =
+        (!kept).then(|| std::env::temp_dir().join(format!("nightshift-demo-{}", std::process::id())));
     if let Some(dir) = &scratch {
         config.data_dir.clone_from(dir);
     }
@@ -94,7 +99,13 @@ async fn demo(config: Config, args: &DemoArgs, json: bool) -> Result<bool, Comma
     Ok(clean)
 }
 
-async fn play(plant: &Plant, clock: &Clock, address: SocketAddr, args: &DemoArgs, json: bool) -> Result<(), String> {
+async fn play(
+    plant: &Plant,
+    clock: &Clock,
+    address: SocketAddr,
+    args: &DemoArgs,
+    json: bool,
+) -> Result<(), String> {
     wait_until_ready(plant, clock).await?;
     let tapes: Vec<Tape> = RECORDINGS.iter().map(|r| r.tape()).collect::<Result<_, _>>()?;
     let live_from = Timestamp::from_us(clock.now_us());
@@ -149,7 +160,8 @@ async fn load_history(plant: &Plant, tapes: &[Tape], live_from: Timestamp) -> Re
     for (recording, tape) in RECORDINGS.iter().zip(tapes) {
         plant.register(&recording.registration(INTERVAL_S)).await?;
         let values = tape.history();
-        let span = Duration::from_secs(u64::from(INTERVAL_S)) * u32::try_from(values.len()).unwrap_or(u32::MAX);
+        let span =
+            Duration::from_secs(u64::from(INTERVAL_S)) * u32::try_from(values.len()).unwrap_or(u32::MAX);
         let start = live_from + Duration::from_secs(u64::from(INTERVAL_S)) - span;
         plant.push(recording.id, &start.to_string(), INTERVAL_S, values).await?;
         bar.inc(1);
@@ -159,7 +171,8 @@ async fn load_history(plant: &Plant, tapes: &[Tape], live_from: Timestamp) -> Re
 }
 
 fn welcome(address: SocketAddr) {
-    output::line(&format!("The plant runs. Five sensors replay real recordings, one reading a second.
+    output::line(&format!(
+        "The plant runs. Five sensors replay real recordings, one reading a second.
 
   sensors   http://{address}/
   API       http://{address}/docs
@@ -167,7 +180,8 @@ fn welcome(address: SocketAddr) {
   metrics   http://{address}/metrics
 
 Verdicts that change are printed here. Ctrl-C ends the demo.
-"));
+"
+    ));
 }
 
 fn show(verdicts: &[Value], json: bool) {
@@ -176,7 +190,8 @@ fn show(verdicts: &[Value], json: bool) {
             output::line(&verdict.to_string());
             continue;
         }
-        let number = |name: &str| verdict[name].as_f64().map_or_else(|| "–".to_owned(), |n| format!("{n:.3}"));
+        let number =
+            |name: &str| verdict[name].as_f64().map_or_else(|| "–".to_owned(), |n| format!("{n:.3}"));
         output::line(&format!(
             "{}  {:22} {:18} score {:>8} / {:<8} {}{}",
             text(verdict, "inference_time").get(11..19).unwrap_or_default(),

@@ -92,7 +92,8 @@ impl Recording {
     }
 
     pub(super) fn tape(&self) -> Result<Tape, String> {
-        let readings = parse_csv(self.csv.as_bytes(), READINGS_MAX).map_err(|e| format!("{}: {e}", self.id))?;
+        let readings =
+            parse_csv(self.csv.as_bytes(), READINGS_MAX).map_err(|e| format!("{}: {e}", self.id))?;
         Ok(Tape { values: readings.iter().map(|r| r.value).collect(), history: self.history })
     }
 }

@@ -77,7 +77,10 @@ pub(crate) async fn values(State(app): State<App>, request: Request) -> Result<J
         _ => parse_json::<Values>(&body)?,
     };
     if given.values.len() != WINDOW_READINGS {
-        let text = format!("{WINDOW_READINGS} values are needed, the oldest first; there are {}", given.values.len());
+        let text = format!(
+            "{WINDOW_READINGS} values are needed, the oldest first; there are {}",
+            given.values.len()
+        );
         return Err(invalid_body(&["values"], text));
     }
     if let Some(index) = given.values.iter().position(|v| !v.is_finite()) {

@@ -18,7 +18,9 @@ use super::problem::Problem;
 impl From<SensingError> for Problem {
     fn from(error: SensingError) -> Self {
         match error {
-            SensingError::NotFound(_) => Self::new(StatusCode::NOT_FOUND, "SENSOR_NOT_FOUND", error.to_string()),
+            SensingError::NotFound(_) => {
+                Self::new(StatusCode::NOT_FOUND, "SENSOR_NOT_FOUND", error.to_string())
+            }
             SensingError::Exists(_) => Self::new(StatusCode::CONFLICT, "SENSOR_EXISTS", error.to_string()),
             SensingError::Invalid(text) => invalid_body(&[], text),
             SensingError::Overloaded { retry_after } => Self::overloaded(retry_after.as_secs()),

@@ -41,8 +41,10 @@ pub(crate) async fn read(
         let text = format!("at most {QUERY_BYTES_MAX} bytes");
         return Err(Problem::field(vec!["query".into()], text, "value_error"));
     }
-    let pairs: Vec<(String, String)> =
-        form_urlencoded::parse(query.as_bytes()).take(QUERY_PAIRS_MAX).map(|(k, v)| (k.into(), v.into())).collect();
+    let pairs: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes())
+        .take(QUERY_PAIRS_MAX)
+        .map(|(k, v)| (k.into(), v.into()))
+        .collect();
     let answer = app.plant.sensing().proxy(&upstream, &path, pairs).await.map_err(|error| match error {
         SensingError::Invalid(text) => Problem::new(StatusCode::FORBIDDEN, "PATH_NOT_ALLOWED", text),
         other => other.into(),
@@ -51,7 +53,11 @@ pub(crate) async fn read(
     let mut response = (status, answer.body).into_response();
     let headers = response.headers_mut();
     // Never a type that a browser would run: the vendor's answers are data.
-    let kind = if answer.content_type.starts_with("application/json") { "application/json" } else { "text/plain; charset=utf-8" };
+    let kind = if answer.content_type.starts_with("application/json") {
+        "application/json"
+    } else {
+        "text/plain; charset=utf-8"
+    };
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     if let Some(age_s) = answer.age_s {
         headers.insert(header::AGE, age_s.into());

@@ -140,7 +140,10 @@ fn parse(kind: Option<&str>, body: &[u8], readings_max: usize) -> Result<Vec<Rea
         _ => parse_json::<Vec<Reading>>(body)?,
     };
     if readings.len() > readings_max {
-        return Err(invalid_body(&[], format!("at most {readings_max} readings in one push: send them in several")));
+        return Err(invalid_body(
+            &[],
+            format!("at most {readings_max} readings in one push: send them in several"),
+        ));
     }
     Ok(readings)
 }
@@ -184,8 +187,10 @@ mod tests {
             "application/json",
             r#"[{"time":"2024-11-17T10:00:00Z","value":1.5},{"time":1731837720000,"value":2}]"#,
         );
-        let series =
-            parsed("application/json", r#" {"start":"2024-11-17T10:00:00Z","interval_s":120,"values":[1.5,2]}"#);
+        let series = parsed(
+            "application/json",
+            r#" {"start":"2024-11-17T10:00:00Z","interval_s":120,"values":[1.5,2]}"#,
+        );
         let csv = parsed("text/csv", "time,value\n2024-11-17T10:00:00Z,1.5\n2024-11-17T10:02:00Z,2\n");
         let readings = one_by_one.expect("one by one");
         assert_eq!(readings.len(), 2);

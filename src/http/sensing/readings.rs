@@ -48,7 +48,8 @@ pub(crate) async fn readings(
     SensorPath(id): SensorPath,
     Query(span): Query<Span>,
 ) -> Result<JsonBody<Vec<Reading>>, Problem> {
-    let refuse = |name: &str, text: String| Problem::field(vec!["query".into(), name.into()], text, "value_error");
+    let refuse =
+        |name: &str, text: String| Problem::field(vec!["query".into(), name.into()], text, "value_error");
     let limit = span.limit.unwrap_or(LIMIT_DEFAULT);
     if !(1..=LIMIT_MAX).contains(&limit) {
         return Err(refuse("limit", format!("must be 1 to {LIMIT_MAX}")));

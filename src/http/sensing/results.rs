@@ -70,7 +70,13 @@ pub(crate) async fn one(
     found(&app, &uri, Some(id), &span, page).await
 }
 
-async fn found(app: &App, uri: &Uri, id: Option<SensorId>, span: &Span, page: Page) -> Result<Response, Problem> {
+async fn found(
+    app: &App,
+    uri: &Uri,
+    id: Option<SensorId>,
+    span: &Span,
+    page: Page,
+) -> Result<Response, Problem> {
     let (skip, limit) = page.checked()?;
     let start = span.start_time.unwrap_or(Timestamp::Y2000);
     // The store's range ends before its end; ours includes it.

@@ -21,7 +21,11 @@ use crate::http::problem::{AnyError, BodyError, NotFoundError, Problem};
         AnyError,
     )
 )]
-pub(crate) async fn list(State(app): State<App>, uri: Uri, Query(page): Query<Page>) -> Result<Response, Problem> {
+pub(crate) async fn list(
+    State(app): State<App>,
+    uri: Uri,
+    Query(page): Query<Page>,
+) -> Result<Response, Problem> {
     let (skip, limit) = page.checked()?;
     let (views, total) = app.plant.sensing().sensors(skip as usize, limit as usize).await?;
     let sensors: Vec<SensorOut> = views.into_iter().map(Into::into).collect();
@@ -37,7 +41,10 @@ pub(crate) async fn list(State(app): State<App>, uri: Uri, Query(page): Query<Pa
         BodyError, AnyError,
     )
 )]
-pub(crate) async fn register(State(app): State<App>, Json(spec): Json<SensorSpec>) -> Result<Response, Problem> {
+pub(crate) async fn register(
+    State(app): State<App>,
+    Json(spec): Json<SensorSpec>,
+) -> Result<Response, Problem> {
     let view = app.plant.sensing().register(spec).await?;
     let location = format!("/api/sensors/{}", view.sensor.spec.sensor_id);
     let mut response = (StatusCode::CREATED, JsonBody(SensorOut::from(view))).into_response();
@@ -53,7 +60,10 @@ pub(crate) async fn register(State(app): State<App>, Json(spec): Json<SensorSpec
     params(("sensor_id" = String, Path, example = "wando01")),
     responses((status = 200, description = "The sensor.", body = SensorOut), NotFoundError, AnyError)
 )]
-pub(crate) async fn show(State(app): State<App>, SensorPath(id): SensorPath) -> Result<JsonBody<SensorOut>, Problem> {
+pub(crate) async fn show(
+    State(app): State<App>,
+    SensorPath(id): SensorPath,
+) -> Result<JsonBody<SensorOut>, Problem> {
     Ok(JsonBody(app.plant.sensing().sensor(&id).await?.into()))
 }
 
@@ -79,7 +89,10 @@ pub(crate) async fn change(
     params(("sensor_id" = String, Path, example = "wando01")),
     responses((status = 204, description = "Removed."), NotFoundError, AnyError)
 )]
-pub(crate) async fn remove(State(app): State<App>, SensorPath(id): SensorPath) -> Result<StatusCode, Problem> {
+pub(crate) async fn remove(
+    State(app): State<App>,
+    SensorPath(id): SensorPath,
+) -> Result<StatusCode, Problem> {
     app.plant.sensing().remove(&id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

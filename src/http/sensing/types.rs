@@ -225,7 +225,10 @@ impl From<DirectVerdict> for ResultOut {
 
 /// The fields of a registration. Only `sensor_id` is needed.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "describes the domain's SensorSpec, which knows nothing of OpenAPI; a test compares the two")]
+#[expect(
+    dead_code,
+    reason = "describes the domain's SensorSpec, which knows nothing of OpenAPI; a test compares the two"
+)]
 pub(crate) struct SensorFields {
     /// 1–64 characters of `A-Z a-z 0-9 . _ -`.
     #[schema(example = "wando01", max_length = 64, pattern = "^[A-Za-z0-9._-]+$")]
@@ -316,13 +319,8 @@ mod tests {
     #[test]
     fn the_description_of_a_sensor_has_its_fields() {
         let spec = SensorSpec::new("a".parse().expect("id"));
-        let mut actual: Vec<String> = serde_json::to_value(spec)
-            .expect("json")
-            .as_object()
-            .expect("object")
-            .keys()
-            .cloned()
-            .collect();
+        let mut actual: Vec<String> =
+            serde_json::to_value(spec).expect("json").as_object().expect("object").keys().cloned().collect();
         let schema = serde_json::to_value(SensorFields::schema()).expect("schema");
         let mut described: Vec<String> =
             schema["properties"].as_object().expect("properties").keys().cloned().collect();

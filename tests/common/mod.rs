@@ -1,0 +1,212 @@
+//! Starts the program, talks to it, and stops it.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
+
+use reqwest::{Client, Method, Response, StatusCode};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::time::{sleep, timeout};
+
+/// How long anything may take before a test fails.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(120);
+/// Pause between two looks at a condition.
+const POLL: Duration = Duration::from_millis(20);
+
+/// A running program.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: SocketAddr,
+    pub(crate) dir: Arc<TempDir>,
+    pub(crate) client: Client,
+}
+
+/// An answer with its body read.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|e| panic!("{e}: {}", self.text))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |v| v.to_str().expect("header text"))
+    }
+
+    /// The `code` of an error answer, whose shape is checked on the way.
+    pub(crate) fn code(&self) -> String {
+        let body = self.json();
+        assert_eq!(body["status"], self.status.as_u16(), "{body}");
+        assert!(body["title"].is_string() && !body["detail"].is_null(), "{body}");
+        assert_eq!(body["request_id"], self.header("x-request-id"), "{body}");
+        body["code"].as_str().expect("code").to_owned()
+    }
+}
+
+/// The program with `args`, in `dir`, without the caller's own settings.
+pub(crate) fn program(dir: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nightshift"));
+    command.current_dir(dir).args(args).stdin(Stdio::null());
+    for (name, _) in std::env::vars() {
+        if name.starts_with("NIGHTSHIFT") || name.starts_with("API_") {
+            command.env_remove(name);
+        }
+    }
+    command.env("NIGHTSHIFT__INFERENCE__DEVICE", "cpu");
+    command
+}
+
+/// Runs the program to its end.
+pub(crate) fn run(dir: &Path, args: &[&str]) -> Output {
+    program(dir, args).output().expect("the program starts")
+}
+
+impl Server {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// With settings on top, as `("HTTP__STREAMS_MAX", "1")`.
+    pub(crate) async fn start_with(settings: &[(&str, &str)]) -> Self {
+        Self::start_in(Arc::new(TempDir::new().expect("directory")), settings).await
+    }
+
+    pub(crate) async fn start_in(dir: Arc<TempDir>, settings: &[(&str, &str)]) -> Self {
+        let mut command = program(dir.path(), &["--listen", "127.0.0.1:0", "--data-dir", "data"]);
+        for (name, value) in settings {
+            command.env(format!("NIGHTSHIFT__{name}"), value);
+        }
+        let mut child =
+            command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        let stderr = child.stderr.take().expect("piped");
+        let address = tokio::task::spawn_blocking(move || address_in(stderr)).await.expect("reader");
+        let client = Client::builder().no_proxy().timeout(DEADLINE).build().expect("client");
+        Self { child, address, dir, client }
+    }
+
+    /// Waits until a device can score.
+    pub(crate) async fn ready(self) -> Self {
+        self.until("ready", async || self.get("/api/v1/health/readiness").await.status == 200).await;
+        self
+    }
+
+    /// Polls `condition` until it holds.
+    pub(crate) async fn until(&self, what: &str, condition: impl AsyncFn() -> bool) {
+        let wait = async {
+            while !condition().await {
+                sleep(POLL).await;
+            }
+        };
+        timeout(DEADLINE, wait).await.unwrap_or_else(|_| panic!("not in time: {what}"));
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        read(self.client.get(self.url(path)).send().await.expect(path)).await
+    }
+
+    /// A request with a JSON body.
+    pub(crate) async fn send(&self, method: Method, path: &str, body: &Value) -> Answer {
+        self.send_text(method, path, "application/json", body.to_string()).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(Method::POST, path, body).await
+    }
+
+    pub(crate) async fn send_text(
+        &self,
+        method: Method,
+        path: &str,
+        kind: &str,
+        body: impl Into<String>,
+    ) -> Answer {
+        let request =
+            self.client.request(method, self.url(path)).header("content-type", kind).body(body.into());
+        read(request.send().await.expect(path)).await
+    }
+
+    /// Registers a sensor of one reading each two minutes with a full, even window that ends now.
+    pub(crate) async fn sensor_with_window(&self, id: &str) {
+        let answer = self.post("/api/sensors", &serde_json::json!({ "sensor_id": id })).await;
+        assert_eq!(answer.status, 201, "{}", answer.text);
+        let answer = self.post(&format!("/api/sensors/{id}/readings"), &series(720)).await;
+        assert_eq!(answer.json()["stored"], 720, "{}", answer.text);
+    }
+
+    /// The program's process.
+    pub(crate) fn pid(&self) -> rustix::process::Pid {
+        rustix::process::Pid::from_child(&self.child)
+    }
+
+    /// Asks it to stop and waits for the end.
+    pub(crate) async fn stop(mut self) -> (ExitStatus, Arc<TempDir>) {
+        rustix::process::kill_process(self.pid(), rustix::process::Signal::TERM).expect("signal");
+        let ended = async {
+            loop {
+                if let Some(status) = self.child.try_wait().expect("wait") {
+                    return status;
+                }
+                sleep(POLL).await;
+            }
+        };
+        let status = timeout(DEADLINE, ended).await.expect("it stops in time");
+        (status, Arc::clone(&self.dir))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+async fn read(response: Response) -> Answer {
+    let (status, headers) = (response.status(), response.headers().clone());
+    Answer { status, headers, text: response.text().await.expect("body") }
+}
+
+/// The address in the log line that says where the program listens. The rest of the log is read away.
+fn address_in(stderr: impl Read + Send + 'static) -> SocketAddr {
+    let (found, address) = sync_channel(1);
+    std::thread::spawn(move || {
+        let mut log = Vec::new();
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            let fact: Value = serde_json::from_str(&line).unwrap_or(Value::Null);
+            if let Some(address) = fact["address"].as_str() {
+                let _ = found.try_send(address.parse::<SocketAddr>().expect("address"));
+            }
+            log.push(line);
+        }
+        // The program ended without listening: its log says why.
+        drop(found);
+        if std::thread::panicking() {
+            eprintln!("{}", log.join("\n"));
+        }
+    });
+    address.recv_timeout(DEADLINE).expect("the program listens")
+}
+
+/// The plant's time as the program has it, milliseconds since 1970.
+pub(crate) fn now_ms() -> i64 {
+    nightshift_kernel::Clock::system().now_us() / 1_000
+}
+
+/// `count` gently waving values, two minutes apart, that end now.
+pub(crate) fn series(count: i64) -> Value {
+    let values: Vec<f64> = (0..count).map(|i| 7.0 + (i as f64 / 40.0).sin()).collect();
+    serde_json::json!({ "start": now_ms() - (count - 1) * 120_000, "interval_s": 120, "values": values })
+}

@@ -1,0 +1,7 @@
+//! What all domains share: the command line, documents, events, health, limits, metrics.
+
+mod cli;
+mod docs;
+mod events;
+mod health;
+mod limits;
