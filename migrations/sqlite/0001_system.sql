@@ -5,13 +5,13 @@ CREATE TABLE event (
     at      BIGINT NOT NULL,
     kind    TEXT   NOT NULL,
     subject TEXT   NOT NULL,
-    data    TEXT   NOT NULL
+    data    JSON TEXT NOT NULL
 );
 CREATE INDEX event_at ON event (at);
 
 CREATE TABLE setting (
     key   TEXT NOT NULL PRIMARY KEY,
-    value TEXT NOT NULL
+    value JSON TEXT NOT NULL
 );
 
 -- `status` and `response` are absent while the request is in progress.

@@ -4,7 +4,7 @@
 CREATE TABLE sensor (
     key            INTEGER PRIMARY KEY AUTOINCREMENT,
     sensor_id      TEXT    NOT NULL,
-    spec           TEXT    NOT NULL,
+    spec           JSON TEXT NOT NULL,
     interval_s     BIGINT  NOT NULL,
     retention_days BIGINT  NOT NULL,
     source         TEXT    NOT NULL,
@@ -46,7 +46,7 @@ CREATE TABLE result (
     run_at         BIGINT,
     score          DOUBLE PRECISION,
     threshold      DOUBLE PRECISION,
-    basis          TEXT,
+    basis          JSON TEXT,
     device         TEXT,
     window_start   BIGINT,
     window_end     BIGINT,
@@ -65,7 +65,7 @@ CREATE TABLE schedule (
     id             BIGINT NOT NULL PRIMARY KEY CHECK (id = 1),
     reference_time BIGINT NOT NULL,
     period_s       BIGINT NOT NULL,
-    sensor_ids     TEXT   NOT NULL,
+    sensor_ids     JSON TEXT NOT NULL,
     updated_at     BIGINT NOT NULL,
     done_at        BIGINT
 );

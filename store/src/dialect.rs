@@ -12,7 +12,7 @@ use crate::Engine;
 pub(crate) const BEGIN_SQLITE: &str = "BEGIN IMMEDIATE";
 
 /// The lock keeps sequence numbers in the order of commits even when two programs write. Its number says `nightshf`.
-pub(crate) const BEGIN_POSTGRES: &str = "BEGIN; SELECT pg_advisory_xact_lock(7955925850862741606)";
+pub(crate) const WRITER_LOCK_POSTGRES: &str = "SELECT pg_advisory_xact_lock(7955925850862741606)";
 
 /// One name for all: the newest savepoint of a name hides the older ones on both engines.
 pub(crate) const SAVEPOINT: &str = "SAVEPOINT unit";

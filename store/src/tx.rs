@@ -32,12 +32,20 @@ impl Db {
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         let begun = match self {
             Self::Sqlite(d) => d.writer.begin_with(dialect::BEGIN_SQLITE).await.map(TxConn::Sqlite),
-            Self::Postgres(d) => d.writer.begin_with(dialect::BEGIN_POSTGRES).await.map(TxConn::Postgres),
+            Self::Postgres(d) => begin_postgres(&d.writer).await.map(TxConn::Postgres),
         };
         begun
             .map(|conn| Tx { conn, events: Vec::new(), savepoints: Vec::new(), broken: false })
             .map_err(StoreError::Begin)
     }
+}
+
+/// Two statements and not one text: when the lock is not given in time, the driver must know that there is a
+/// transaction to roll back, or the connection would go back to its pool in the middle of it.
+async fn begin_postgres(writer: &sqlx::PgPool) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    let mut conn = writer.begin().await?;
+    sqlx::query(dialect::WRITER_LOCK_POSTGRES).execute(&mut *conn).await?;
+    Ok(conn)
 }
 
 impl Tx {

@@ -39,6 +39,20 @@ pub async fn account_find(db: &Db, key: SensorKey) -> Result<(Account, i64), Sto
     row.map(|r| (r.account(), r.expired_count)).ok_or_else(|| StoreError::Missing { what: what() })
 }
 
+/// A sensor's account, how many rows the store holds of it, and how many retention took away: what
+/// [`Account::check`] compares. All from one statement, so that writes in between cannot make it seem out of balance.
+///
+/// # Errors
+/// [`StoreError::Missing`] when there was never such a sensor, [`StoreError::Query`].
+pub async fn account_audit(db: &Db, key: SensorKey) -> Result<(Account, i64, i64), StoreError> {
+    let sql = "SELECT s.offered, s.stored, s.duplicate, s.late, s.rejected, s.expired_count, \
+               (SELECT count(*) FROM reading r WHERE r.sensor_key = s.key) FROM sensor s WHERE s.key = $1";
+    let row = read_one!(db, "account_audit", (i64, i64, i64, i64, i64, i64, i64), sql, key.0)?;
+    let (offered, stored, duplicate, late, rejected, expired, kept) =
+        row.ok_or_else(|| StoreError::Missing { what: format!("sensor with key {}", key.0) })?;
+    Ok((Account { offered, stored, duplicate, late, rejected }, kept, expired))
+}
+
 /// The accounts of all registered sensors, in the order of their keys.
 ///
 /// # Errors

@@ -9,7 +9,7 @@ mod schedule;
 mod sensor;
 mod window;
 
-pub use account::{account_all, account_find, account_total};
+pub use account::{account_all, account_audit, account_find, account_total};
 pub use reading::{
     ReadingBatch, readings_at, readings_count, readings_expire, readings_insert, readings_latest,
     readings_range,

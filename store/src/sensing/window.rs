@@ -37,7 +37,8 @@ pub async fn window_save(tx: &mut Tx, windows: &[(SensorKey, Timestamp, Vec<u8>)
     Ok(())
 }
 
-/// Up to `limit` checkpoints of registered sensors with keys above `after`, in the order of their keys.
+/// Up to `limit` checkpoints of registered sensors with keys above `after`, in the order of their keys; only those that
+/// hold the sensor's newest reading, since the others are out of date.
 ///
 /// # Errors
 /// [`StoreError::Query`].
@@ -48,7 +49,8 @@ pub async fn windows_load(
 ) -> Result<Vec<WindowCheckpoint>, StoreError> {
     let sql = "SELECT w.sensor_key, w.newest_at, w.data FROM sensor_window w \
                JOIN sensor s ON s.key = w.sensor_key AND s.removed_at IS NULL \
-               WHERE w.sensor_key > $1 ORDER BY w.sensor_key LIMIT $2";
+               WHERE w.sensor_key > $1 \
+               AND w.newest_at = (SELECT max(r.at) FROM reading r WHERE r.sensor_key = w.sensor_key) ORDER BY w.sensor_key LIMIT $2";
     let rows = read_all!(db, "windows_load", (i64, i64, Vec<u8>), sql, after.0, i64::from(limit))?;
     Ok(rows
         .into_iter()

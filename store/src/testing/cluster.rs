@@ -12,13 +12,15 @@ const DEBIAN_FOLDER: &str = "/usr/lib/postgresql";
 
 static SHARED: Mutex<Weak<Cluster>> = Mutex::const_new(Weak::new());
 
-/// A running cluster that listens on a socket in its own folder.
+/// A running cluster in a folder of its own.
 #[derive(Debug)]
-pub(super) struct Cluster {
+pub struct Cluster {
     folder: tempfile::TempDir,
     bin: PathBuf,
     user: Option<(u32, u32)>,
     url: String,
+    /// How the server is started.
+    settings: String,
 }
 
 impl Cluster {
@@ -28,18 +30,38 @@ impl Cluster {
         if let Some(cluster) = shared.upgrade() {
             return Some(cluster);
         }
-        let cluster = tokio::task::spawn_blocking(Self::start).await.ok()??;
+        let cluster = tokio::task::spawn_blocking(|| Self::start(None)).await.ok()??;
         let cluster = Arc::new(cluster);
         *shared = Arc::downgrade(&cluster);
         Some(cluster)
     }
 
+    /// A cluster on a TCP port that nobody else uses, for tests that stop it. `None` when there are no binaries, or they
+    /// do not work.
+    pub async fn own() -> Option<Self> {
+        // Free at this moment, which is as much as can be known.
+        let port = std::net::TcpListener::bind(("127.0.0.1", 0)).ok()?.local_addr().ok()?.port();
+        tokio::task::spawn_blocking(move || Self::start(Some(port))).await.ok()?
+    }
+
+    /// Stops the server as an administrator does, cutting its clients off. Whether it stopped.
+    pub async fn stop(&self) -> bool {
+        self.control("fast", "stop").is_some()
+    }
+
+    /// Starts it again on the same port. Whether it started.
+    pub async fn resume(&self) -> bool {
+        self.serve().is_some()
+    }
+
     /// Url of its administrative database.
-    pub(super) fn url(&self) -> &str {
+    #[must_use]
+    pub fn url(&self) -> &str {
         &self.url
     }
 
-    fn start() -> Option<Self> {
+    /// Listens on `port`, else on a socket in its folder alone.
+    fn start(port: Option<u16>) -> Option<Self> {
         let bin = binaries()?;
         let folder = tempfile::Builder::new().prefix("nightshift-pg-").tempdir().ok()?;
         let user = unprivileged_user()?;
@@ -47,16 +69,33 @@ impl Cluster {
             std::os::unix::fs::chown(folder.path(), Some(uid), Some(gid)).ok()?;
         }
         let socket = folder.path().display().to_string();
-        let url = format!("postgres://postgres@localhost/postgres?host={}", socket.replace('/', "%2F"));
-        let cluster = Self { folder, bin, user, url };
+        // Durability is not what a test of the store's statements needs; the speed is.
+        let common = format!("-c fsync=off -c max_connections=200 -k {socket}");
+        let (url, settings) = match port {
+            Some(port) => (
+                format!("postgres://postgres@127.0.0.1:{port}/postgres"),
+                format!("{common} -c listen_addresses=127.0.0.1 -p {port}"),
+            ),
+            None => (
+                format!("postgres://postgres@localhost/postgres?host={}", socket.replace('/', "%2F")),
+                format!("{common} -c listen_addresses=''"),
+            ),
+        };
+        let cluster = Self { folder, bin, user, url, settings };
         let data = cluster.data();
         let init = ["-D", &data, "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C"];
         cluster.run("initdb", &init)?;
-        // Durability is not what a test of the store's statements needs; the speed is.
-        let settings = format!("-c listen_addresses='' -c fsync=off -c max_connections=200 -k {socket}");
-        let log = format!("{socket}/log");
-        cluster.run("pg_ctl", &["-D", &data, "-w", "-l", &log, "-o", &settings, "start"])?;
+        cluster.serve()?;
         Some(cluster)
+    }
+
+    fn serve(&self) -> Option<()> {
+        let log = self.folder.path().join("log").display().to_string();
+        self.run("pg_ctl", &["-D", &self.data(), "-w", "-l", &log, "-o", &self.settings, "start"])
+    }
+
+    fn control(&self, mode: &str, order: &str) -> Option<()> {
+        self.run("pg_ctl", &["-D", &self.data(), "-w", "-m", mode, order])
     }
 
     fn data(&self) -> String {
@@ -77,9 +116,8 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        let data = self.data();
         // What is left of it when this fails goes with the machine's temporary folder.
-        let _ = self.run("pg_ctl", &["-D", &data, "-w", "-m", "immediate", "stop"]);
+        let _ = self.control("immediate", "stop");
     }
 }
 

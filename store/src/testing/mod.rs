@@ -4,7 +4,9 @@
 //! [`postgres`] says so and gives nothing, unless `NIGHTSHIFT_REQUIRE_POSTGRES=1` makes that a failure.
 
 mod cluster;
+mod integrity;
 mod raw;
+mod schema;
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -14,8 +16,10 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 
 use crate::{Db, DbOptions};
-use cluster::Cluster;
+pub use cluster::Cluster;
+pub use integrity::integrity;
 pub use raw::RawReadings;
+pub use schema::Column;
 
 /// Connections that read in a test's database: a server takes a hundred in all.
 const MAX_READERS: u32 = 3;
@@ -29,7 +33,17 @@ pub struct TestDb {
     pub db: Db,
     /// How it was connected to, to connect once more.
     pub options: DbOptions,
-    _home: Home,
+    home: Home,
+}
+
+impl TestDb {
+    /// Url of the server's administrative database and the name of this one.
+    fn server(&self) -> Option<(&str, &str)> {
+        match &self.home {
+            Home::Folder { .. } => None,
+            Home::Server { admin_url, name, .. } => Some((admin_url, name)),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -65,7 +79,7 @@ async fn admin(url: &str, sql: String) -> Result<(), sqlx::Error> {
 async fn migrated(options: DbOptions, home: Home) -> TestDb {
     let db = Db::connect(&options).await.expect("connect to a test database");
     db.migrate().await.expect("migrate a test database");
-    TestDb { db, options, _home: home }
+    TestDb { db, options, home }
 }
 
 /// A fresh SQLite database in a folder of its own.
@@ -81,8 +95,7 @@ pub async fn sqlite() -> TestDb {
 /// When there is none and `NIGHTSHIFT_REQUIRE_POSTGRES=1`, or when the server that `TEST_DATABASE_URL` names fails.
 pub async fn postgres() -> Option<TestDb> {
     let Some((admin_url, cluster)) = server().await else {
-        let required = std::env::var("NIGHTSHIFT_REQUIRE_POSTGRES").is_ok_and(|v| v == "1");
-        assert!(!required, "NIGHTSHIFT_REQUIRE_POSTGRES=1, but there is no PostgreSQL");
+        assert!(!postgres_required(), "NIGHTSHIFT_REQUIRE_POSTGRES=1, but there is no PostgreSQL");
         eprintln!("skipped: no PostgreSQL");
         return None;
     };
@@ -97,6 +110,12 @@ pub async fn postgres() -> Option<TestDb> {
         .to_url_lossy()
         .to_string();
     Some(migrated(options(url), Home::Server { admin_url, name, _cluster: cluster }).await)
+}
+
+/// Whether a test must fail, rather than say that it is skipped, where there is no PostgreSQL.
+#[must_use]
+pub fn postgres_required() -> bool {
+    std::env::var("NIGHTSHIFT_REQUIRE_POSTGRES").is_ok_and(|v| v == "1")
 }
 
 async fn server() -> Option<(String, Option<Arc<Cluster>>)> {
