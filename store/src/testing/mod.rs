@@ -119,7 +119,7 @@ pub fn postgres_required() -> bool {
 }
 
 async fn server() -> Option<(String, Option<Arc<Cluster>>)> {
-    if let Ok(url) = std::env::var("TEST_DATABASE_URL") {
+    if let Some(url) = std::env::var("TEST_DATABASE_URL").ok().filter(|url| !url.is_empty()) {
         return Some((url, None));
     }
     let cluster = Cluster::shared().await?;
