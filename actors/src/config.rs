@@ -46,8 +46,8 @@ impl Default for InferenceConfig {
             batch_max: 256,
             batch_wait: Duration::from_millis(2),
             queue_max: 20_000,
-            batch_deadline: Duration::from_secs(20),
-            job_deadline: Duration::from_secs(30),
+            batch_deadline: Duration::from_secs(10),
+            job_deadline: Duration::from_secs(15),
             canary_interval: Duration::from_secs(3_600),
         }
     }

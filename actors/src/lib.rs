@@ -7,6 +7,7 @@ mod config;
 mod health;
 mod hub;
 mod inference;
+mod measures;
 mod plant;
 mod sensing;
 mod system;
@@ -20,6 +21,7 @@ pub use hub::{Hub, JournalReader, JournalStep, Live};
 pub use inference::{
     DeviceState, DeviceView, Inference, InferenceError, InferenceView, ModelView, ScoredWindow,
 };
+pub use measures::describe_metrics;
 pub use plant::{Plant, StartError};
 pub use sensing::{
     DirectVerdict, Freshness, ProxyAnswer, PushReport, RefusedReading, ScheduleView, Sensing, SensingError,

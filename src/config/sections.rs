@@ -167,8 +167,8 @@ impl Default for InferenceConfig {
             batch_max: 256,
             batch_wait_ms: 2,
             queue_max: 20_000,
-            batch_deadline_ms: 20_000,
-            job_deadline_ms: 30_000,
+            batch_deadline_ms: 10_000,
+            job_deadline_ms: 15_000,
             canary_interval_s: 3_600,
         }
     }

@@ -68,7 +68,7 @@ pub(crate) async fn boundary(State(app): State<App>, request: Request, next: Nex
         method = %method,
         route = %route,
     );
-    let timeout = Duration::from_secs(app.config.http.request_timeout_s);
+    let timeout = time_limit(&app, &route);
     let handled = async {
         match tokio::time::timeout(timeout, AssertUnwindSafe(next.run(request)).catch_unwind()).await {
             Ok(Ok(response)) => response,
@@ -106,6 +106,16 @@ pub(crate) async fn boundary(State(app): State<App>, request: Request, next: Nex
     }
     secure(response.headers_mut());
     response
+}
+
+/// How long a request may take. Judging every sensor has a limit of its own, plus what it takes to say that it was passed.
+fn time_limit(app: &App, route: &str) -> Duration {
+    let common = Duration::from_secs(app.config.http.request_timeout_s);
+    if route.trim_end_matches('/') == "/api/analyze/all" {
+        common + Duration::from_secs(app.config.sensing.run_deadline_s)
+    } else {
+        common
+    }
 }
 
 /// A method as a label: a client can invent methods, and labels must stay few.

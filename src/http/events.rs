@@ -48,7 +48,8 @@ pub(crate) struct Listen {
 ///
 /// After `reset` events are gone from the journal since the given id: load everything afresh and go on from here.
 #[utoipa::path(
-    get, path = "/api/v1/events", tag = "system",
+    get, path = "/api/v1/events",
+    operation_id = "events_follow", tag = "system",
     params(Listen, ("Last-Event-ID" = Option<String>, Header, description = "Id of the last event seen.")),
     responses((status = 200, description = "The stream.", body = String, content_type = "text/event-stream"), AnyError)
 )]

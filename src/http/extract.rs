@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use nightshift_domain::sensing::SensorId;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -13,6 +14,11 @@ use serde_path_to_error::Segment;
 
 use super::App;
 use super::problem::{FieldError, Problem};
+
+/// Most that is read and thrown away of a body that is too large, bytes.
+const DISCARD_BYTES_MAX: usize = 64 * 1_024 * 1_024;
+/// Longest that it is done for.
+const DISCARD_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// A JSON body of the ordinary size.
 pub(crate) struct Json<T>(pub(crate) T);
@@ -31,7 +37,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
         expect_json(request.headers())?;
         let body = read_body(request, app.config.http.body_bytes_max, app.body_timeout()).await?;
-        parse_json(&body).map(Self)
+        parse_object(&body).map(Self)
     }
 }
 
@@ -44,7 +50,7 @@ impl<T: DeserializeOwned> FromRequest<App> for OptionalJson<T> {
             return Ok(Self(None));
         }
         is_json?;
-        parse_json(&body).map(|value| Self(Some(value)))
+        parse_object(&body).map(|value| Self(Some(value)))
     }
 }
 
@@ -110,31 +116,63 @@ pub(crate) async fn read_body(
     bytes_max: usize,
     timeout: Duration,
 ) -> Result<Vec<u8>, Problem> {
-    let too_large = || {
-        Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "PAYLOAD_TOO_LARGE",
-            format!("the body is larger than {bytes_max} bytes: send it in several requests"),
-        )
-    };
     let declared =
         request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
+    let mut body = request.into_body();
     if declared.is_some_and(|length| length > bytes_max as u64) {
-        return Err(too_large());
+        return Err(too_large(body, bytes_max).await);
     }
-    let collected =
-        tokio::time::timeout(timeout, Limited::new(request.into_body(), bytes_max).collect()).await;
-    match collected {
+    let arriving = async {
+        let mut bytes = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|e| {
+                Problem::new(StatusCode::BAD_REQUEST, "BODY_UNREADABLE", "the body broke off").caused_by(e)
+            })?;
+            let Ok(data) = frame.into_data() else { continue };
+            if bytes.len() + data.len() > bytes_max {
+                return Ok(None);
+            }
+            bytes.extend_from_slice(&data);
+        }
+        Ok(Some(bytes))
+    };
+    match tokio::time::timeout(timeout, arriving).await {
+        Ok(Ok(Some(bytes))) => Ok(bytes),
+        Ok(Ok(None)) => Err(too_large(body, bytes_max).await),
+        Ok(Err(problem)) => Err(problem),
         Err(_) => Err(Problem::new(
             StatusCode::REQUEST_TIMEOUT,
             "REQUEST_TIMEOUT",
             format!("the body did not arrive within {} s", timeout.as_secs()),
         )),
-        Ok(Err(e)) if e.downcast_ref::<LengthLimitError>().is_some() => Err(too_large()),
-        Ok(Err(e)) => {
-            Err(Problem::new(StatusCode::BAD_REQUEST, "BODY_UNREADABLE", "the body broke off").caused_by(e))
+    }
+}
+
+/// 413, after throwing away a part of what still comes: most clients read an answer only once they have sent everything,
+/// and would report a broken connection instead.
+async fn too_large(mut body: Body, bytes_max: usize) -> Problem {
+    let discard = async {
+        let mut left = DISCARD_BYTES_MAX;
+        while let Some(Ok(frame)) = body.frame().await {
+            left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+            if left == 0 {
+                break;
+            }
         }
-        Ok(Ok(body)) => Ok(body.to_bytes().into()),
+    };
+    let _ = tokio::time::timeout(DISCARD_TIME_MAX, discard).await;
+    Problem::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "PAYLOAD_TOO_LARGE",
+        format!("the body is larger than {bytes_max} bytes: send it in several requests"),
+    )
+}
+
+/// A JSON object from a body. Asked for by its first byte: a derived type would take an array for its fields in order.
+pub(crate) fn parse_object<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    match body.trim_ascii_start().first() {
+        None | Some(b'{') => parse_json(body),
+        Some(_) => Err(Problem::field(vec!["body".into()], "a JSON object is needed: {…}", "object_type")),
     }
 }
 

@@ -89,7 +89,8 @@ fn status_of(health: &Health) -> StatusCode {
 
 /// Whether the plant works: `{"status": "ok"}`, and what is degraded. 503 only when a part is down that it cannot do without.
 #[utoipa::path(
-    get, path = "/api/health", tag = "system",
+    get, path = "/api/health",
+    operation_id = "health_summary", tag = "system",
     responses((status = 200, description = "It works.", body = Summary), (status = 503, description = "It does not.", body = Summary))
 )]
 pub(crate) async fn summary(State(app): State<App>) -> Response {
@@ -101,7 +102,8 @@ pub(crate) async fn summary(State(app): State<App>) -> Response {
 
 /// Every part of the plant with its state.
 #[utoipa::path(
-    get, path = "/api/v1/health", tag = "system",
+    get, path = "/api/v1/health",
+    operation_id = "health_full", tag = "system",
     responses((status = 200, description = "It works.", body = Full), (status = 503, description = "It does not.", body = Full))
 )]
 pub(crate) async fn full(State(app): State<App>) -> Response {
@@ -118,7 +120,8 @@ pub(crate) async fn full(State(app): State<App>) -> Response {
 
 /// Whether the process answers at all. Touches nothing else.
 #[utoipa::path(
-    get, path = "/api/v1/health/liveness", tag = "system",
+    get, path = "/api/v1/health/liveness",
+    operation_id = "health_liveness", tag = "system",
     responses((status = 200, description = "It lives.", body = Probe))
 )]
 pub(crate) async fn liveness() -> Json<Probe> {
@@ -127,7 +130,8 @@ pub(crate) async fn liveness() -> Json<Probe> {
 
 /// Whether requests should be sent here.
 #[utoipa::path(
-    get, path = "/api/v1/health/readiness", tag = "system",
+    get, path = "/api/v1/health/readiness",
+    operation_id = "health_readiness", tag = "system",
     responses((status = 200, description = "Ready.", body = Probe), (status = 503, description = "Not yet, or not any more.", body = Probe))
 )]
 pub(crate) async fn readiness(State(app): State<App>) -> Response {
@@ -146,7 +150,8 @@ pub(crate) async fn readiness(State(app): State<App>) -> Response {
 
 /// The circuit breakers.
 #[utoipa::path(
-    get, path = "/api/v1/health/circuit-breakers", tag = "system",
+    get, path = "/api/v1/health/circuit-breakers",
+    operation_id = "health_circuit_breakers", tag = "system",
     responses((status = 200, description = "The breakers.", body = Vec<BreakerOut>))
 )]
 pub(crate) async fn circuit_breakers(State(app): State<App>) -> Json<Vec<BreakerSnapshot>> {

@@ -49,6 +49,7 @@ pub(crate) fn describe() {
     metrics::gauge!("nightshift_build_info", "version" => crate::VERSION).set(1.0);
     Collector::default().describe();
     nightshift_kernel::describe_metrics();
+    nightshift_actors::describe_metrics();
 }
 
 /// Keeps the histograms small, for ever.
@@ -63,7 +64,8 @@ pub(crate) async fn upkeep(clock: Clock) {
 
 /// Every metric in Prometheus' text format.
 #[utoipa::path(
-    get, path = "/metrics", tag = "system",
+    get, path = "/metrics",
+    operation_id = "metrics_exposition", tag = "system",
     responses((status = 200, description = "The metrics.", body = String, content_type = "text/plain"))
 )]
 pub(crate) async fn exposition() -> impl IntoResponse {

@@ -37,6 +37,9 @@ pub fn document() -> Document {
     let mut document = Head::openapi();
     document.merge(work.into_openapi());
     document.merge(watch.into_openapi());
+    // A path parameter that takes the rest of the path is written `{*name}` for the router alone.
+    let paths = std::mem::take(&mut document.paths.paths);
+    document.paths.paths = paths.into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect();
     document
 }
 

@@ -80,7 +80,8 @@ pub(crate) struct InferenceOut {
 
 /// Everything that lives, in what state, and why.
 #[utoipa::path(
-    get, path = "/api/v1/system/tree", tag = "system", params(Part),
+    get, path = "/api/v1/system/tree",
+    operation_id = "system_tree", tag = "system", params(Part),
     responses((status = 200, description = "The tree.", body = TreeNodeOut), NotFoundError, AnyError)
 )]
 pub(crate) async fn tree(
@@ -100,7 +101,8 @@ pub(crate) async fn tree(
 
 /// The devices and models that score windows.
 #[utoipa::path(
-    get, path = "/api/v1/system/inference", tag = "system",
+    get, path = "/api/v1/system/inference",
+    operation_id = "system_inference", tag = "system",
     responses((status = 200, description = "The pool.", body = InferenceOut), AnyError)
 )]
 pub(crate) async fn inference(State(app): State<App>) -> Json<InferenceView> {

@@ -5,3 +5,4 @@ mod push;
 mod restart;
 mod schedule;
 mod sensors;
+mod vendor;

@@ -104,6 +104,9 @@ async fn too_much_at_once_is_refused_with_the_limit() {
     );
     let refused = server.send_text(Method::POST, PATH, "application/json", " ".repeat(20_001)).await;
     assert_eq!((refused.status.as_u16(), refused.code().as_str()), (413, "PAYLOAD_TOO_LARGE"));
+    // Far above the limit, by a client that reads the answer only after it has sent everything.
+    let refused = server.send_text(Method::POST, PATH, "application/json", " ".repeat(20_000_000)).await;
+    assert_eq!((refused.status.as_u16(), refused.header("connection")), (413, "close"));
     // A body of undeclared length is counted while it arrives.
     let chunks = futures::stream::iter((0..30).map(|_| Ok::<_, std::io::Error>(" ".repeat(1_000))));
     let request = server.client.post(server.url(PATH)).header("content-type", "application/json");

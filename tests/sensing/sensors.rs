@@ -52,7 +52,8 @@ async fn what_cannot_be_registered_is_refused_by_field() {
         (json!({ "sensor_id": "a", "source": "vendor" }), "vendor"),
         (json!({ "sensor_id": "a", "model": "oracle" }), "oracle"),
         (json!({ "sensor_id": "a", "thresholds": { "low": 5, "high": 3 } }), "thresholds"),
-        (json!("a"), "struct"),
+        (json!("a"), "object"),
+        (json!(["a"]), "object"),
     ] {
         let refused = server.post("/api/sensors", &body).await;
         assert_eq!((refused.status.as_u16(), refused.code().as_str()), (422, "VALIDATION_ERROR"), "{body}");
@@ -60,7 +61,7 @@ async fn what_cannot_be_registered_is_refused_by_field() {
         assert_eq!(detail["loc"][0], "body");
         assert!(detail.to_string().contains(said), "{body}: {detail}");
     }
-    for body in ["", "{", "[1", "nothing"] {
+    for body in ["", "{", "{\"sensor_id\":\"a\"} x", "nothing"] {
         let refused = server.send_text(Method::POST, "/api/sensors", "application/json", body).await;
         assert_eq!(refused.status, 422, "{body}");
     }

@@ -195,6 +195,22 @@ impl Batcher {
         }
     }
 
+    /// Ends every waiting job when no device works and none is about to: waiting would not help.
+    fn drop_hopeless(&mut self) {
+        if self.slots.iter().any(|slot| slot.address.is_some()) {
+            return;
+        }
+        let devices = self.board.devices();
+        if devices.iter().any(|device| device.state != DeviceState::Down) {
+            return;
+        }
+        let last = devices.iter().rev().find_map(|device| device.last_failure.clone());
+        let reason = last.unwrap_or_else(|| "there is no device".to_owned());
+        for job in self.queues.iter_mut().flat_map(|queue| queue.drain(..)) {
+            job.reply.send(Err(InferenceError::Unavailable { reason: reason.clone() }));
+        }
+    }
+
     fn drop_expired(&mut self, now: Duration) {
         for queue in &mut self.queues {
             while queue
@@ -227,6 +243,7 @@ impl Actor for Batcher {
                 self.drop_expired(now);
             }
         }
+        self.drop_hopeless();
         self.dispatch(ctx)
     }
 }

@@ -86,6 +86,12 @@ pub enum DeviceState {
     Down,
 }
 
+impl DeviceState {
+    fn works(self) -> bool {
+        matches!(self, Self::Idle | Self::Busy)
+    }
+}
+
 /// A device and what it has done.
 #[derive(Debug, Clone, Serialize)]
 pub struct DeviceView {
@@ -150,6 +156,8 @@ impl Board {
         if let Some(device) = devices.get_mut(index) {
             change(device);
         }
+        let ready = devices.iter().filter(|d| d.state.works()).count();
+        metrics::gauge!("nightshift_inference_ready_devices").set(ready as f64);
     }
 
     fn set_warm(&self, index: usize, address: Option<Address<DeviceMessage>>) {
@@ -286,7 +294,7 @@ impl Inference {
     /// Whether at least one device is ready for work.
     #[must_use]
     pub fn ready(&self) -> bool {
-        self.inner.board.devices().iter().any(|d| matches!(d.state, DeviceState::Idle | DeviceState::Busy))
+        self.inner.board.devices().iter().any(|d| d.state.works())
     }
 
     /// The pool as it stands.

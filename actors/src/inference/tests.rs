@@ -59,10 +59,8 @@ struct Pool {
     _root: Supervisor,
 }
 
-fn pool(config: &InferenceConfig, manners: &[Manner]) -> Pool {
-    let (clock, _) = Clock::simulated(1_800_000_000_000_000);
-    let root = Supervisor::root("test", Runtime::new(clock, Random::seeded(7), 8)).expect("root");
-    let views = (0..manners.len()).map(|i| DeviceView {
+fn view(i: usize) -> DeviceView {
+    DeviceView {
         label: format!("device {i}").into(),
         state: DeviceState::Starting,
         batches: 0,
@@ -71,7 +69,13 @@ fn pool(config: &InferenceConfig, manners: &[Manner]) -> Pool {
         last_failure: None,
         canary_difference: None,
         warm_up_s: None,
-    });
+    }
+}
+
+fn pool(config: &InferenceConfig, manners: &[Manner]) -> Pool {
+    let (clock, _) = Clock::simulated(1_800_000_000_000_000);
+    let root = Supervisor::root("test", Runtime::new(clock, Random::seeded(7), 8)).expect("root");
+    let views = (0..manners.len()).map(view);
     let board = Arc::new(Board {
         devices: RwLock::new(views.collect()),
         warm: RwLock::new(vec![None; manners.len()]),
@@ -176,9 +180,20 @@ async fn a_batch_that_fails_everywhere_ends_in_words() {
 async fn without_a_device_jobs_end_at_their_deadline_and_the_queue_is_bounded() {
     let config =
         InferenceConfig { queue_max: 5, job_deadline: Duration::from_secs(30), ..InferenceConfig::default() };
+    // The device is still starting: it may yet come.
     let pool = pool(&config, &[]);
+    pool.board.devices.write().expect("board").push(view(0));
     let outcomes = join_all((0..8u8).map(|i| pool.score(f32::from(i)))).await;
     let count =
         |wanted: &InferenceError| outcomes.iter().filter(|o| o.as_ref().err() == Some(wanted)).count();
     assert_eq!((count(&InferenceError::Deadline), count(&InferenceError::Overloaded)), (5, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_every_device_is_down_nobody_waits() {
+    let pool = pool(&InferenceConfig::default(), &[]);
+    let down = DeviceView { state: DeviceState::Down, last_failure: Some("burnt".into()), ..view(0) };
+    pool.board.devices.write().expect("board").push(down);
+    let error = pool.score(1.0).await.expect_err("no device works");
+    assert!(matches!(error, InferenceError::Unavailable { reason } if reason == "burnt"));
 }

@@ -82,6 +82,7 @@ impl Scheduler {
             })
             .await?;
         (self.schedule, self.last_done) = (schedule, Some(started));
+        self.show();
         Ok(())
     }
 
@@ -126,6 +127,7 @@ impl Scheduler {
         match outcome {
             Ok(results) => {
                 self.last_done = Some(due);
+                self.show();
                 metrics::counter!("nightshift_sensing_runs_total", "outcome" => "done").increment(1);
                 tracing::info!(due = %due, results, "scheduled run done");
             }
@@ -133,6 +135,14 @@ impl Scheduler {
                 metrics::counter!("nightshift_sensing_runs_total", "outcome" => "failed").increment(1);
                 tracing::error!(due = %due, reason, "scheduled run failed; it is tried again");
             }
+        }
+    }
+
+    fn show(&self) {
+        metrics::gauge!("nightshift_sensing_schedule_period_seconds").set(f64::from(self.schedule.period_s));
+        if let Some(done) = self.last_done {
+            let seconds = done.us() as f64 / 1e6;
+            metrics::gauge!("nightshift_sensing_last_run_timestamp_seconds").set(seconds);
         }
     }
 
@@ -165,6 +175,7 @@ impl Actor for Scheduler {
             Some((schedule, last_done)) => (self.schedule, self.last_done) = (schedule, last_done),
             None => self.set(Schedule::default(), now).await.map_err(Fault::from)?,
         }
+        self.show();
         ctx.send_after(Duration::ZERO, ScheduleMessage::Look)
     }
 

@@ -9,7 +9,9 @@ use utoipa::ToSchema;
 
 use super::types::ResultOut;
 use crate::http::App;
-use crate::http::extract::{OptionalJson, SensorPath, expect_json, invalid_body, parse_json, read_body};
+use crate::http::extract::{
+    OptionalJson, SensorPath, expect_json, invalid_body, parse_json, parse_object, read_body,
+};
 use crate::http::problem::{AnyError, BodyError, NotFoundError, Problem};
 
 /// When to judge.
@@ -39,7 +41,8 @@ fn at(body: OptionalJson<At>) -> Option<Timestamp> {
 
 /// Judges every enabled sensor.
 #[utoipa::path(
-    post, path = "/api/analyze/all", tag = "sensing", request_body = Option<At>,
+    post, path = "/api/analyze/all",
+    operation_id = "analyze_all", tag = "sensing", request_body = Option<At>,
     responses((status = 200, description = "One result per sensor.", body = Vec<ResultOut>), BodyError, AnyError)
 )]
 pub(crate) async fn all(
@@ -52,7 +55,8 @@ pub(crate) async fn all(
 
 /// Judges one sensor.
 #[utoipa::path(
-    post, path = "/api/analyze/{sensor_id}", tag = "sensing", request_body = Option<At>,
+    post, path = "/api/analyze/{sensor_id}",
+    operation_id = "analyze_one", tag = "sensing", request_body = Option<At>,
     params(("sensor_id" = String, Path, example = "wando01")),
     responses((status = 200, description = "The result.", body = ResultOut), NotFoundError, BodyError, AnyError)
 )]
@@ -66,7 +70,8 @@ pub(crate) async fn one(
 
 /// Judges 720 given values; nothing is stored. The body is `{"values": […]}`, or the bare list.
 #[utoipa::path(
-    post, path = "/api/analyze", tag = "sensing", request_body = Values,
+    post, path = "/api/analyze",
+    operation_id = "analyze_values", tag = "sensing", request_body = Values,
     responses((status = 200, description = "The result.", body = ResultOut), BodyError, AnyError)
 )]
 pub(crate) async fn values(State(app): State<App>, request: Request) -> Result<JsonBody<ResultOut>, Problem> {
@@ -74,7 +79,7 @@ pub(crate) async fn values(State(app): State<App>, request: Request) -> Result<J
     let body = read_body(request, app.config.http.body_bytes_max, app.body_timeout()).await?;
     let given = match body.trim_ascii_start().first() {
         Some(b'[') => Values { values: parse_json(&body)?, model: None },
-        _ => parse_json::<Values>(&body)?,
+        _ => parse_object::<Values>(&body)?,
     };
     if given.values.len() != WINDOW_READINGS {
         let text = format!(

@@ -16,7 +16,8 @@ const QUERY_BYTES_MAX: usize = 1_024;
 /// Reads an allowed path of the vendor with the plant's own credentials. Answers are kept for a short time; `Age` says
 /// how old one is.
 #[utoipa::path(
-    get, path = "/api/proxy/{upstream}/{*path}", tag = "sensing",
+    get, path = "/api/proxy/{upstream}/{*path}",
+    operation_id = "proxy_read", tag = "sensing",
     params(("upstream" = String, Path, example = "oden"), ("path" = String, Path, example = "devices/wando01/sensors/oxygen")),
     responses(
         (status = 200, description = "The vendor's answer.", body = serde_json::Value),

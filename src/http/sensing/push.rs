@@ -94,7 +94,8 @@ pub(crate) struct RefusedOut {
 ///
 /// The answer counts what became of each reading. When every reading was refused the answer is 422 with the reasons.
 #[utoipa::path(
-    post, path = "/api/sensors/{sensor_id}/readings", tag = "sensing",
+    post, path = "/api/sensors/{sensor_id}/readings",
+    operation_id = "push", tag = "sensing",
     params(("sensor_id" = String, Path, example = "wando01")),
     request_body(content(
         (PushBody = "application/json", example = json!([{"time": "2024-11-17T10:00:00Z", "value": 7.51}])),

@@ -39,7 +39,8 @@ pub(crate) struct Span {
 
 /// Stored readings, the oldest first.
 #[utoipa::path(
-    get, path = "/api/sensors/{sensor_id}/readings", tag = "sensing",
+    get, path = "/api/sensors/{sensor_id}/readings",
+    operation_id = "readings", tag = "sensing",
     params(("sensor_id" = String, Path, example = "wando01"), Span),
     responses((status = 200, description = "The readings.", body = Vec<ReadingFields>), NotFoundError, AnyError)
 )]
@@ -61,5 +62,7 @@ pub(crate) async fn readings(
     if start > end {
         return Err(refuse("end", "must not be before start".to_owned()));
     }
+    // The store's range ends before its end; ours includes it.
+    let end = Timestamp::from_us(end.us().saturating_add(1));
     Ok(JsonBody(app.plant.sensing().readings(&id, start, end, limit, span.points).await?))
 }

@@ -30,7 +30,8 @@ pub(crate) struct Span {
 
 /// Stored results of all sensors, the newest first.
 #[utoipa::path(
-    get, path = "/api/results/all", tag = "sensing", params(Span, Page),
+    get, path = "/api/results/all",
+    operation_id = "results_all", tag = "sensing", params(Span, Page),
     responses(
         (status = 200, description = "The results.", body = Vec<ResultOut>,
          headers(("X-Total-Count" = i64, description = "Results that match"), ("Link" = String, description = "`next` and `prev`"))),
@@ -48,7 +49,8 @@ pub(crate) async fn all(
 
 /// Stored results of one sensor, the newest first.
 #[utoipa::path(
-    get, path = "/api/results/{sensor_id}", tag = "sensing",
+    get, path = "/api/results/{sensor_id}",
+    operation_id = "results_one", tag = "sensing",
     params(("sensor_id" = String, Path, example = "wando01"), Span, Page),
     responses(
         (status = 200, description = "The results.", body = Vec<ResultOut>,

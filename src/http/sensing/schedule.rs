@@ -38,7 +38,8 @@ pub(crate) struct ScheduleFields {
 
 /// The schedule.
 #[utoipa::path(
-    get, path = "/api/config/schedule", tag = "sensing",
+    get, path = "/api/config/schedule",
+    operation_id = "schedule_show", tag = "sensing",
     responses((status = 200, description = "The schedule.", body = ScheduleFields), AnyError)
 )]
 pub(crate) async fn show(State(app): State<App>) -> Result<JsonBody<ScheduleView>, Problem> {
@@ -47,7 +48,8 @@ pub(crate) async fn show(State(app): State<App>) -> Result<JsonBody<ScheduleView
 
 /// Sets the schedule. It survives restarts; of several missed runs the latest is caught up.
 #[utoipa::path(
-    post, path = "/api/config/schedule", tag = "sensing", request_body = ScheduleFields,
+    post, path = "/api/config/schedule",
+    operation_id = "schedule_set", tag = "sensing", request_body = ScheduleFields,
     responses((status = 200, description = "Set.", body = ScheduleFields), BodyError, AnyError)
 )]
 pub(crate) async fn set(

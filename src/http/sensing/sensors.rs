@@ -14,7 +14,8 @@ use crate::http::problem::{AnyError, BodyError, NotFoundError, Problem};
 
 /// Registered sensors, by id, with their live state.
 #[utoipa::path(
-    get, path = "/api/sensors", tag = "sensing", params(Page),
+    get, path = "/api/sensors",
+    operation_id = "sensors_list", tag = "sensing", params(Page),
     responses(
         (status = 200, description = "The sensors.", body = Vec<SensorOut>,
          headers(("X-Total-Count" = i64, description = "Sensors there are"), ("Link" = String, description = "`next` and `prev`"))),
@@ -34,7 +35,8 @@ pub(crate) async fn list(
 
 /// Registers a sensor. It takes readings as soon as this is answered.
 #[utoipa::path(
-    post, path = "/api/sensors", tag = "sensing", request_body = SensorFields,
+    post, path = "/api/sensors",
+    operation_id = "sensors_register", tag = "sensing", request_body = SensorFields,
     responses(
         (status = 201, description = "Registered.", body = SensorOut, headers(("Location" = String, description = "Where it is"))),
         (status = 409, description = "The id is taken.", body = crate::http::problem::ProblemBody<'static>),
@@ -56,7 +58,8 @@ pub(crate) async fn register(
 
 /// One sensor with its live state.
 #[utoipa::path(
-    get, path = "/api/sensors/{sensor_id}", tag = "sensing",
+    get, path = "/api/sensors/{sensor_id}",
+    operation_id = "sensors_show", tag = "sensing",
     params(("sensor_id" = String, Path, example = "wando01")),
     responses((status = 200, description = "The sensor.", body = SensorOut), NotFoundError, AnyError)
 )]
@@ -69,7 +72,8 @@ pub(crate) async fn show(
 
 /// Changes a registration: an absent field stays, `null` clears an optional one.
 #[utoipa::path(
-    patch, path = "/api/sensors/{sensor_id}", tag = "sensing",
+    patch, path = "/api/sensors/{sensor_id}",
+    operation_id = "sensors_change", tag = "sensing",
     params(("sensor_id" = String, Path, example = "wando01")),
     request_body(content = serde_json::Value, description = "The fields to change (RFC 7396).",
                  example = json!({"thresholds": {"low": 3.0}, "name": null})),
@@ -85,7 +89,8 @@ pub(crate) async fn change(
 
 /// Removes a registration. What it stored stays until its retention ends.
 #[utoipa::path(
-    delete, path = "/api/sensors/{sensor_id}", tag = "sensing",
+    delete, path = "/api/sensors/{sensor_id}",
+    operation_id = "sensors_remove", tag = "sensing",
     params(("sensor_id" = String, Path, example = "wando01")),
     responses((status = 204, description = "Removed."), NotFoundError, AnyError)
 )]
