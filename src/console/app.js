@@ -154,7 +154,7 @@ const events = new EventSource("/api/v1/events?kind=sensing.&live=true");
 for (const kind of ["sensing.verdict", "sensing.registered", "sensing.changed", "sensing.removed", "sensing.readings", "sensing.reading", "reset"]) {
   events.addEventListener(kind, lookSoon);
 }
-events.onopen = lookSoon;
+events.onopen = () => { byId("connection").textContent = ""; lookSoon(); };
 events.onerror = () => { byId("connection").textContent = t("lost"); };
 showAll();
 look();

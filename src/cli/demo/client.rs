@@ -50,6 +50,19 @@ impl Plant {
         sent(self.http.post(format!("{}/api/sensors/{id}/readings", self.base)).json(&body)).await.map(|_| ())
     }
 
+    /// The score of a window that is not stored.
+    pub(super) async fn score(&self, values: &[f64]) -> Result<f64, String> {
+        let request = self.http.post(format!("{}/api/analyze", self.base)).json(&json!({ "values": values }));
+        let verdict: Value = sent(request).await?.json().await.map_err(|e| e.to_string())?;
+        verdict["score"].as_f64().ok_or_else(|| format!("no score: {verdict}"))
+    }
+
+    /// Sets the score above which a sensor's window is abnormal.
+    pub(super) async fn set_threshold(&self, id: &str, score: f64) -> Result<(), String> {
+        let change = json!({ "thresholds": { "score": score } });
+        sent(self.http.patch(format!("{}/api/sensors/{id}", self.base)).json(&change)).await.map(|_| ())
+    }
+
     /// Asks for a verdict on every sensor.
     pub(super) async fn analyze_all(&self) -> Result<Vec<Value>, String> {
         let answer = sent(self.http.post(format!("{}/api/analyze/all", self.base))).await?;

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use clap::Args;
 use nightshift_domain::Timestamp;
+use nightshift_domain::sensing::WINDOW_READINGS;
 use nightshift_kernel::Clock;
 use serde_json::Value;
 
@@ -27,6 +28,11 @@ use recordings::{RECORDINGS, Tape};
 const INTERVAL_S: u32 = 1;
 /// Replayed readings between two rounds of verdicts.
 const READINGS_PER_ROUND: usize = 5;
+/// Readings between the starts of two windows of a history that its sensor's threshold is set from.
+const CALIBRATION_STRIDE: usize = 360;
+/// A window that scores this many times the median of its sensor's history is abnormal in the demo. The median, because a
+/// history holds anomalies too.
+const CALIBRATION_FACTOR: f64 = 2.5;
 /// How long the plant may take until a device can score.
 const READY_DEADLINE: Duration = Duration::from_secs(600);
 /// Pause between two questions whether it is ready.
@@ -164,10 +170,22 @@ async fn load_history(plant: &Plant, tapes: &[Tape], live_from: Timestamp) -> Re
             Duration::from_secs(u64::from(INTERVAL_S)) * u32::try_from(values.len()).unwrap_or(u32::MAX);
         let start = live_from + Duration::from_secs(u64::from(INTERVAL_S)) - span;
         plant.push(recording.id, &start.to_string(), INTERVAL_S, values).await?;
+        plant.set_threshold(recording.id, threshold(plant, values).await?).await?;
         bar.inc(1);
     }
     bar.finish_and_clear();
     Ok(())
+}
+
+/// A threshold from the sensor's own history: what is usual differs from sensor to sensor.
+async fn threshold(plant: &Plant, history: &[f64]) -> Result<f64, String> {
+    let mut scores = Vec::new();
+    for window in history.windows(WINDOW_READINGS).step_by(CALIBRATION_STRIDE) {
+        scores.push(plant.score(window).await?);
+    }
+    scores.sort_by(f64::total_cmp);
+    let median = scores.get(scores.len() / 2).copied().unwrap_or(1.0);
+    Ok(CALIBRATION_FACTOR * median)
 }
 
 fn welcome(address: SocketAddr) {
