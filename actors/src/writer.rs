@@ -106,8 +106,8 @@ impl Writer {
 pub(crate) enum WriterMessage {
     Readings(OwnedBatch),
     Unit(Box<dyn Work>),
-    /// A commit has ended.
-    Idle,
+    /// A commit has ended. With an error when it could not even begin, because the database is away.
+    Idle(Option<Arc<StoreError>>),
 }
 
 pub(crate) struct OwnedBatch {
@@ -199,11 +199,13 @@ impl StoreWriter {
             (self.pending.take(), self.db.clone(), self.hub.clone(), ctx.address());
         self.committing = Some(tokio::spawn(async move {
             let size = group.len();
-            if std::panic::AssertUnwindSafe(commit(&db, &hub, group)).catch_unwind().await.is_err() {
+            let ended = std::panic::AssertUnwindSafe(commit(&db, &hub, group)).catch_unwind().await;
+            let away = ended.unwrap_or_else(|_| {
                 tracing::error!(size, "a commit panicked; its writers were not acknowledged");
-            }
+                None
+            });
             // If even this fails the writer is stopping, and its stop looks at the handle instead.
-            let _ = address.send(WriterMessage::Idle, REPORT_DEADLINE).await;
+            let _ = address.send(WriterMessage::Idle(away), REPORT_DEADLINE).await;
         }));
     }
 }
@@ -220,7 +222,14 @@ impl Actor for StoreWriter {
             WriterMessage::Unit(unit) if full => unit.settle(Err(WriteError::Overloaded)),
             WriterMessage::Readings(batch) => self.pending.batches.push(batch),
             WriterMessage::Unit(unit) => self.pending.units.push(unit),
-            WriterMessage::Idle => self.committing = None,
+            WriterMessage::Idle(away) => {
+                self.committing = None;
+                // Whoever waits has waited for the database too: it would only be told the same later.
+                if let Some(error) = away {
+                    Outcome { group: Some(error), ..Outcome::default() }
+                        .settle(std::mem::take(&mut self.pending));
+                }
+            }
         }
         metrics::gauge!("nightshift_store_pending_writes").set(self.pending.len() as f64);
         self.commit_next(ctx);
@@ -239,8 +248,8 @@ impl Actor for StoreWriter {
     }
 }
 
-/// One transaction for the whole group; answers everybody.
-async fn commit(db: &Db, hub: &Hub, mut group: Group) {
+/// One transaction for the whole group; answers everybody. Gives the error when the database is away.
+async fn commit(db: &Db, hub: &Hub, mut group: Group) -> Option<Arc<StoreError>> {
     let readings: usize = group.batches.iter().map(|b| b.readings.len()).sum();
     metrics::histogram!("nightshift_store_group_units").record(group.len() as f64);
     let mut outcome = Outcome::default();
@@ -256,7 +265,9 @@ async fn commit(db: &Db, hub: &Hub, mut group: Group) {
             outcome.group = Some(Arc::new(error));
         }
     }
+    let away = outcome.group.clone().filter(|error| matches!(**error, StoreError::Begin(_)));
     outcome.settle(group);
+    away
 }
 
 /// Who failed, and why.

@@ -32,7 +32,7 @@ CREATE TABLE reading (
 
 CREATE TABLE sensor_window (
     sensor_key BIGINT NOT NULL PRIMARY KEY REFERENCES sensor (key),
-    newest_at  BIGINT NOT NULL,
+    stored     BIGINT NOT NULL,
     data       BLOB   NOT NULL
 );
 

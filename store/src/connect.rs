@@ -2,8 +2,11 @@
 
 use std::str::FromStr;
 
+use sqlx::Connection as _;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+};
 
 use crate::db::{PostgresDb, SqliteDb};
 use crate::{DbOptions, StoreError};
@@ -46,6 +49,7 @@ pub(crate) async fn sqlite(options: &DbOptions) -> Result<SqliteDb, StoreError> 
     let writer = pool()
         .max_connections(1)
         .min_connections(1)
+        .after_release(|conn, _| Box::pin(async move { is_whole(conn).await }))
         .connect_with(write)
         .await
         .map_err(StoreError::Connect)?;
@@ -55,6 +59,16 @@ pub(crate) async fn sqlite(options: &DbOptions) -> Result<SqliteDb, StoreError> 
         .await
         .map_err(StoreError::Connect)?;
     Ok(SqliteDb { readers, writer, location: sqlite_location(&options.url) })
+}
+
+/// Whether a connection that comes back can write again. A disk that was full, or failed, makes SQLite end a transaction
+/// by itself; the driver still counts it as open and would refuse every later one: such a connection is replaced.
+async fn is_whole(conn: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    if conn.is_in_transaction() {
+        // The rollback of a dropped transaction may only be on its way.
+        conn.ping().await?;
+    }
+    Ok(!conn.is_in_transaction())
 }
 
 pub(crate) async fn postgres(options: &DbOptions) -> Result<PostgresDb, StoreError> {

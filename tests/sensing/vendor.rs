@@ -92,7 +92,7 @@ async fn a_vendors_sensor_fills_its_window_and_the_proxy_reads_along() {
     assert_eq!(server.post("/api/sensors", &sensor).await.status, 201);
     server
         .until("a pull and its repeat", async || {
-            let account = server.get("/api/sensors/wando01").await.json()["account"].clone();
+            let account = server.get("/api/sensors/wando01").await.json()["state"]["account"].clone();
             account["stored"].as_i64() >= Some(720) && account["duplicate"].as_i64() >= Some(700)
         })
         .await;

@@ -74,10 +74,15 @@ impl From<StoreError> for SensingError {
 }
 
 impl SensingError {
+    /// The database does not answer.
+    pub(super) fn database_away() -> Self {
+        Self::Unavailable { what: "the database".into(), retry_after: RETRY_AFTER_GONE }
+    }
+
     fn from_store(error: &StoreError) -> Self {
         if error.is_transient() {
             tracing::warn!(error = %error, "the database did not answer");
-            Self::Unavailable { what: "the database".into(), retry_after: RETRY_AFTER_GONE }
+            Self::database_away()
         } else {
             Self::Failed(error.to_string())
         }

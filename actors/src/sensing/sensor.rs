@@ -14,7 +14,7 @@ use nightshift_domain::sensing::{
     sort_offer,
 };
 use nightshift_kernel::{Actor, Context, Fault, Reply};
-use nightshift_store::sensing as store;
+use nightshift_store::sensing::{self as store, WindowCheckpoint};
 
 use super::error::SensingError;
 use super::shared::Shared;
@@ -22,6 +22,9 @@ use super::view::{Freshness, LiveReading, PushReport, RefusedReading, SensorView
 
 /// Refused readings that an answer lists; the rest are only counted.
 const REFUSED_LISTED_MAX: usize = 100;
+/// After the database did not answer, the pushes that wait for this sensor are told so at once for this long, instead of
+/// each waiting for it in turn.
+const AWAY_PAUSE: Duration = Duration::from_secs(1);
 /// Readings of a push that live listeners are told of: the newest.
 const LIVE_READINGS_MAX: usize = 100;
 
@@ -44,7 +47,7 @@ pub(crate) enum SensorMessage {
     /// Crash, as a drill.
     Drill,
     /// Hand out the newest readings for a checkpoint, if there are new ones.
-    Checkpoint { reply: Reply<Option<(Timestamp, Vec<u8>)>> },
+    Checkpoint { reply: Reply<Option<WindowCheckpoint>> },
 }
 
 /// A window, or why there is none, with the registration that it belongs to.
@@ -66,8 +69,8 @@ struct Known {
     history: History,
     account: Account,
     last_result: Option<Box<ResultRecord>>,
-    /// Newest reading of the last checkpoint handed out.
-    checkpointed: Option<Timestamp>,
+    /// Count of stored readings at the last checkpoint handed out.
+    checkpointed: Option<i64>,
 }
 
 /// The actor.
@@ -76,27 +79,49 @@ pub(super) struct SensorActor {
     sensor: Arc<Sensor>,
     /// `None` until the first message, and after a write whose outcome is unknown.
     known: Option<Known>,
+    /// Monotonic time until which the database counts as away.
+    away_until: Option<Duration>,
 }
 
 impl SensorActor {
     pub(super) fn new(shared: Arc<Shared>, sensor: Arc<Sensor>) -> Self {
-        Self { shared, sensor, known: None }
+        Self { shared, sensor, known: None, away_until: None }
     }
 
     async fn known(&mut self) -> Result<&mut Known, SensingError> {
         if self.known.is_none() {
-            let (db, key) = (&self.shared.db, self.sensor.key);
-            let readings =
-                store::readings_latest(db, key, Timestamp::MAX, WINDOW_READINGS, Timestamp::Y2000).await?;
-            let (account, _expired) = store::account_find(db, key).await?;
-            let last_result = store::result_latest(db, key).await?.map(Box::new);
-            let history = History::from_readings(&readings);
-            self.known = Some(Known { history, account, last_result, checkpointed: None });
+            self.known = Some(self.load().await?);
         }
         self.known.as_mut().ok_or_else(|| SensingError::Failed("not loaded".to_owned()))
     }
 
+    async fn load(&self) -> Result<Known, SensingError> {
+        let (db, key) = (&self.shared.db, self.sensor.key);
+        let readings =
+            store::readings_latest(db, key, Timestamp::MAX, WINDOW_READINGS, Timestamp::Y2000).await?;
+        let (account, _expired) = store::account_find(db, key).await?;
+        let last_result = store::result_latest(db, key).await?.map(Box::new);
+        let history = History::from_readings(&readings);
+        Ok(Known { history, account, last_result, checkpointed: None })
+    }
+
+    fn is_away(&self) -> bool {
+        self.away_until.is_some_and(|until| self.shared.clock.monotonic() < until)
+    }
+
+    /// Notes that a push was not stored: what the store says next counts, after a pause if the database is away.
+    fn failed(&mut self, error: SensingError) -> SensingError {
+        self.known = None;
+        if matches!(error, SensingError::Unavailable { .. }) && !self.is_away() {
+            self.away_until = Some(self.shared.clock.monotonic() + AWAY_PAUSE);
+        }
+        error
+    }
+
     async fn push(&mut self, now: Timestamp, readings: &[Reading]) -> Result<PushReport, SensingError> {
+        if self.is_away() {
+            return Err(SensingError::database_away());
+        }
         let (shared, key, horizon) =
             (Arc::clone(&self.shared), self.sensor.key, self.sensor.spec.horizon(now));
         let newest = self.known().await?.history.newest();
@@ -113,11 +138,8 @@ impl SensorActor {
                 sorted.account,
                 shared.config.push_deadline,
             );
-            if let Err(error) = write.await {
-                // Committed or not, nobody knows: what the store says next counts.
-                self.known = None;
-                return Err(error.into());
-            }
+            // After a failure it may be committed or not: nobody knows.
+            write.await?;
         }
         let known = self.known().await?;
         known.history.extend(&sorted.fresh);
@@ -181,12 +203,12 @@ impl SensorActor {
         Ok(WindowAnswer { window, last_value: last_value.map(f64::from), sensor })
     }
 
-    fn checkpoint(&mut self) -> Option<(Timestamp, Vec<u8>)> {
+    fn checkpoint(&mut self) -> Option<WindowCheckpoint> {
         let known = self.known.as_mut()?;
-        let newest = known.history.newest()?;
-        (known.checkpointed != Some(newest)).then(|| {
-            known.checkpointed = Some(newest);
-            (newest, known.history.to_bytes())
+        let stored = known.account.stored;
+        (stored > 0 && known.checkpointed != Some(stored)).then(|| {
+            known.checkpointed = Some(stored);
+            WindowCheckpoint { sensor_key: self.sensor.key, stored, data: known.history.to_bytes() }
         })
     }
 }
@@ -211,7 +233,8 @@ impl Actor for SensorActor {
         let now = Timestamp::from_us(ctx.clock().now_us());
         match message {
             SensorMessage::Push { readings, reply } => {
-                reply.send(self.push(now, &readings).await);
+                let outcome = self.push(now, &readings).await;
+                reply.send(outcome.map_err(|error| self.failed(error)));
             }
             SensorMessage::View { reply } => {
                 reply.send(self.view(now).await);
@@ -221,7 +244,7 @@ impl Actor for SensorActor {
             }
             SensorMessage::Preload(preload) => {
                 let Preload { history, account, last_result } = *preload;
-                let checkpointed = history.newest();
+                let checkpointed = Some(account.stored);
                 let last_result = last_result.map(Box::new);
                 self.known.get_or_insert(Known { history, account, last_result, checkpointed });
             }

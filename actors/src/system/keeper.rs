@@ -140,7 +140,7 @@ impl Keeper {
             let saved: Vec<_> = stream::iter(page)
                 .map(|(_, seat)| async move {
                     let ask = seat.address.ask(|reply| CheckpointMessage::Checkpoint { reply }, ASK_DEADLINE);
-                    ask.await.ok().flatten().map(|(newest, bytes)| (seat.key, newest, bytes))
+                    ask.await.ok().flatten()
                 })
                 .buffer_unordered(CHECKPOINT_CONCURRENCY)
                 .filter_map(|saved| async move { saved })

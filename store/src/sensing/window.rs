@@ -2,29 +2,28 @@
 
 use std::sync::LazyLock;
 
-use nightshift_domain::Timestamp;
 use nightshift_domain::sensing::SensorKey;
 
 use crate::dialect::{Ladder, LazyLadder};
 use crate::{Db, StoreError, Tx};
 
-/// A sensor's window as it was at a time. Readings after `newest_at` are in the store and not in `data`.
+/// A sensor's window as it was when `stored` of its readings were stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WindowCheckpoint {
     /// The sensor.
     pub sensor_key: SensorKey,
-    /// Time of the newest reading in it.
-    pub newest_at: Timestamp,
+    /// The sensor's count of stored readings then.
+    pub stored: i64,
     /// The window, in a form that only its owner reads.
     pub data: Vec<u8>,
 }
 
 static WINDOW_SAVE: LazyLadder = LazyLock::new(|| {
     Ladder::new(
-        "INSERT INTO sensor_window (sensor_key, newest_at, data) SELECT v.column1, v.column2, v.column3 FROM (VALUES",
+        "INSERT INTO sensor_window (sensor_key, stored, data) SELECT v.column1, v.column2, v.column3 FROM (VALUES",
         3,
         ") AS v JOIN sensor ON sensor.key = v.column1 WHERE sensor.removed_at IS NULL \
-         ON CONFLICT (sensor_key) DO UPDATE SET newest_at = excluded.newest_at, data = excluded.data",
+         ON CONFLICT (sensor_key) DO UPDATE SET stored = excluded.stored, data = excluded.data",
     )
 });
 
@@ -32,13 +31,22 @@ static WINDOW_SAVE: LazyLadder = LazyLock::new(|| {
 ///
 /// # Errors
 /// [`StoreError::Query`], [`StoreError::Aborted`].
-pub async fn window_save(tx: &mut Tx, windows: &[(SensorKey, Timestamp, Vec<u8>)]) -> Result<(), StoreError> {
-    write_rows!(tx, "window_save", (i64,), WINDOW_SAVE, windows, |w| w.0.0, w.1.us(), w.2.as_slice())?;
+pub async fn window_save(tx: &mut Tx, windows: &[WindowCheckpoint]) -> Result<(), StoreError> {
+    write_rows!(
+        tx,
+        "window_save",
+        (i64,),
+        WINDOW_SAVE,
+        windows,
+        |w| w.sensor_key.0,
+        w.stored,
+        w.data.as_slice()
+    )?;
     Ok(())
 }
 
-/// Up to `limit` checkpoints of registered sensors with keys above `after`, in the order of their keys; only those that
-/// hold the sensor's newest reading, since the others are out of date.
+/// Up to `limit` checkpoints of registered sensors with keys above `after`, in the order of their keys; only those
+/// since which nothing was stored, since the others are out of date.
 ///
 /// # Errors
 /// [`StoreError::Query`].
@@ -47,17 +55,12 @@ pub async fn windows_load(
     after: SensorKey,
     limit: u32,
 ) -> Result<Vec<WindowCheckpoint>, StoreError> {
-    let sql = "SELECT w.sensor_key, w.newest_at, w.data FROM sensor_window w \
-               JOIN sensor s ON s.key = w.sensor_key AND s.removed_at IS NULL \
-               WHERE w.sensor_key > $1 \
-               AND w.newest_at = (SELECT max(r.at) FROM reading r WHERE r.sensor_key = w.sensor_key) ORDER BY w.sensor_key LIMIT $2";
+    let sql = "SELECT w.sensor_key, w.stored, w.data FROM sensor_window w \
+               JOIN sensor s ON s.key = w.sensor_key AND s.removed_at IS NULL AND s.stored = w.stored \
+               WHERE w.sensor_key > $1 ORDER BY w.sensor_key LIMIT $2";
     let rows = read_all!(db, "windows_load", (i64, i64, Vec<u8>), sql, after.0, i64::from(limit))?;
     Ok(rows
         .into_iter()
-        .map(|(key, newest, data)| WindowCheckpoint {
-            sensor_key: SensorKey(key),
-            newest_at: Timestamp::from_us(newest),
-            data,
-        })
+        .map(|(key, stored, data)| WindowCheckpoint { sensor_key: SensorKey(key), stored, data })
         .collect())
 }

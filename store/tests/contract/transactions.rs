@@ -213,6 +213,23 @@ async fn a_database_in_memory_serves_readers_too() {
     db.close().await;
 }
 
+/// SQLite ends a transaction by itself when its file cannot grow: that must not be the end of all writing.
+#[tokio::test]
+async fn a_full_disk_is_a_transient_error_and_passes() {
+    let home = nightshift_store::testing::sqlite().await;
+    // The file may not grow beyond what it is, for as long as this connection lives.
+    home.run_sql("PRAGMA max_page_count = 1").await;
+    let large = "x".repeat(1 << 20);
+    let mut tx = home.db.begin().await.unwrap();
+    let error = setting_set(&mut tx, "large", &large).await.expect_err("there is no room");
+    assert!(error.is_transient(), "{error:?}");
+    drop(tx);
+    let mut tx = home.db.begin().await.expect("another transaction");
+    setting_set(&mut tx, "large", &large).await.expect("room again");
+    tx.commit().await.unwrap();
+    assert_eq!(setting_get(&home.db, "large").await.unwrap(), Some(large));
+}
+
 /// The server ends all connections, as it does when it restarts: the next unit fails fast or works, and works soon.
 #[tokio::test]
 async fn postgres_connections_that_were_lost_come_back() {
