@@ -1,0 +1,83 @@
+//! The program as a process of its own.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use nightshift_kernel::Clock;
+
+use super::client::{Connection, get};
+
+/// Pause between two looks at a program that starts.
+const POLL: Duration = Duration::from_millis(2);
+/// How long it may take to start.
+const START_MAX: Duration = Duration::from_secs(60);
+
+/// A running server; killed when dropped.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: SocketAddr,
+    /// From the start of the process to its first `ready`.
+    pub(crate) ready_after: Duration,
+}
+
+impl Server {
+    /// Starts `nightshift serve` on the CPU with its data in `dir`, and waits until it is ready.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub(crate) async fn start(dir: &Path, database_url: Option<&str>) -> Self {
+        let clock = Clock::system();
+        let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = free.local_addr().expect("its address");
+        drop(free);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_nightshift"));
+        command.args(["serve", "--listen", &address.to_string(), "--data-dir"]).arg(dir);
+        if let Some(url) = database_url {
+            command.args(["--database", url]);
+        }
+        command.env("NIGHTSHIFT__INFERENCE__DEVICE", "cpu");
+        let log = std::fs::File::create(dir.join("stderr.log")).expect("a file for the log");
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        let begun = clock.monotonic();
+        let child = command.spawn().expect("the program starts");
+        let mut server = Self { child, address, ready_after: Duration::ZERO };
+        while !server.is_ready().await {
+            let ended = server.child.try_wait().expect("its state");
+            assert!(ended.is_none() && clock.monotonic() - begun < START_MAX, "not started: {ended:?}");
+            clock.sleep(POLL).await;
+        }
+        server.ready_after = clock.monotonic() - begun;
+        server
+    }
+
+    async fn is_ready(&self) -> bool {
+        let Ok(mut connection) = Connection::open(self.address).await else { return false };
+        connection.exchange(&get("/api/v1/health/readiness")).await.is_ok_and(|status| status == 200)
+    }
+
+    /// Its resident memory, MiB.
+    pub(crate) fn resident_mib(&self) -> f64 {
+        resident_mib(&self.child.id().to_string())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Already gone is as good.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Resident memory of a process (`self` for this one), MiB.
+///
+/// # Panics
+/// Where there is no `/proc`.
+pub(crate) fn resident_mib(process: &str) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("the process's status");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+    let kib: f64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
+    kib / 1_024.0
+}
