@@ -77,8 +77,10 @@ async fn judge_page(
 ) -> Result<Vec<ResultRecord>, SensingError> {
     let judged = stream::iter(page.into_iter().filter(|(_, seat)| seat.enabled))
         .map(|(id, seat)| async move {
-            let answer = ask_window(shared, &seat, as_of).await.ok()?;
-            let result = judge(shared, answer, as_of, run_at).await;
+            let result = match ask_window(shared, &seat, as_of).await {
+                Ok(answer) => judge(shared, answer, as_of, run_at).await,
+                Err(error) => unreachable(shared, &id, &seat, as_of, run_at, &error),
+            };
             shared.roster.holds(&id, seat.key).then_some(result)
         })
         .buffer_unordered(RUN_CONCURRENCY)
@@ -91,6 +93,26 @@ async fn judge_page(
     }
     records.sort_by(|a, b| a.result.sensor_id.cmp(&b.result.sensor_id));
     Ok(records)
+}
+
+/// The result of a sensor that does not hand out its window: it is judged later.
+fn unreachable(
+    shared: &Shared,
+    id: &SensorId,
+    seat: &Seat,
+    as_of: Timestamp,
+    run_at: Option<Timestamp>,
+    error: &SensingError,
+) -> NewResult {
+    NewResult {
+        sensor_key: seat.key,
+        sensor_id: id.clone(),
+        verdict: Verdict::Unscored,
+        as_of,
+        inference_time: shared.now(),
+        run_at,
+        provenance: because(format!("the sensor did not hand out its window: {error}")),
+    }
 }
 
 async fn ask_window(shared: &Shared, seat: &Seat, at: Timestamp) -> Result<WindowAnswer, SensingError> {

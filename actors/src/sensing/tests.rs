@@ -148,11 +148,7 @@ async fn everything_is_there_after_a_restart() {
 
         let TestPlant { home, .. } = test;
         let db = nightshift_store::Db::connect(&home.options).await.expect("connect again");
-        let selection = nightshift_models::select(nightshift_models::DeviceChoice::Cpu).expect("cpu");
-        let plant =
-            crate::Plant::start(PlantConfig::default(), db, nightshift_kernel::Clock::system(), selection)
-                .await
-                .expect("starts again");
+        let plant = on_db(db).await;
         let (views, total) = plant.sensing().sensors(0, 100).await.expect("list");
         assert_eq!((views.len(), total), (20, 20));
         for view in views {
@@ -178,6 +174,44 @@ async fn a_missed_run_is_caught_up_once_and_repeating_it_adds_nothing() {
         let (_, total) = sensing.results(&newest()).await.expect("results");
         assert_eq!(total, 1);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_missed_while_the_plant_was_down_is_done_at_its_start() {
+    for test in plants().await {
+        let sensing = test.plant.sensing();
+        sensing.register(spec("a")).await.expect("registers");
+        let now = sensing.shared.now();
+        let reference_time = Timestamp::from_s(now.us() / 1_000_000 - 10_000_000);
+        let schedule = Schedule { reference_time, period_s: 86_400, sensor_ids: vec![id("a")] };
+        sensing.set_schedule(schedule.clone()).await.expect("schedule");
+        let long_ago = reference_time + Duration::from_secs(86_400);
+        let write = sensing
+            .shared
+            .writer
+            .run(BACKGROUND, move |tx| Box::pin(async move { store::schedule_done(tx, long_ago).await }));
+        write.await.expect("as if the plant had been down since");
+        test.plant.shutdown(Duration::from_secs(20)).await;
+
+        let TestPlant { home, .. } = test;
+        let db = nightshift_store::Db::connect(&home.options).await.expect("connect again");
+        let again = on_db(db).await;
+        let view = eventually("the missed run", || async {
+            let view = again.sensing().schedule().await.expect("schedule");
+            (view.last_run == schedule.latest_due(now)).then_some(view)
+        })
+        .await;
+        assert!(view.next_run > now);
+        let (listed, total) = again.sensing().results(&newest()).await.expect("results");
+        assert_eq!((total, listed[0].result.run_at), (1, view.last_run));
+    }
+}
+
+/// A plant on a database that was used before.
+async fn on_db(db: nightshift_store::Db) -> crate::Plant {
+    let selection = nightshift_models::select(nightshift_models::DeviceChoice::Cpu).expect("cpu");
+    let clock = nightshift_kernel::Clock::system();
+    crate::Plant::start(PlantConfig::default(), db, clock, selection).await.expect("starts again")
 }
 
 #[tokio::test(flavor = "multi_thread")]
