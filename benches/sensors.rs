@@ -110,6 +110,20 @@ async fn many_sensors() {
     support::figures::show(&format!("{count}: the plant has started"), figure("started_s"), "s");
     hold(&format!("{count}: all run with their windows"), figure("running_s"), "s", Target::AtMost(10.0));
     hold(&format!("{count}: resident memory"), figure("resident_mib"), "MiB", Target::AtMost(1_144.0));
+    let (mut ready, mut resident) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let dir = tempfile::tempdir().expect("a directory");
+        let server = Server::start(dir.path(), Some(&home.options.url)).await;
+        ready.push(server.ready_after.as_secs_f64());
+        resident.push(server.resident_mib());
+    }
+    hold(&format!("{count}: the whole program is ready after"), Figure::of(ready), "s", Target::AtMost(10.0));
+    hold(
+        &format!("{count}: the whole program's memory"),
+        Figure::of(resident),
+        "MiB",
+        Target::AtMost(1_144.0),
+    );
     hold("a crashed sensor is back with its window", figure("back_ms"), "ms", Target::AtMost(50.0));
     support::figures::show("  the slowest of 100", figure("back_max_ms"), "ms");
 }

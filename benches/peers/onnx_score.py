@@ -156,10 +156,10 @@ def features(windows):
     return np.stack(rows).astype(np.float32)
 
 
-def spread(distances):
-    """Scores per reading: the mean over the positions that cover it."""
-    sums = np.convolve(distances.astype(np.float64), np.ones(SPAN))
-    return sums / np.convolve(np.ones(POSITIONS), np.ones(SPAN))
+def contrast(distances):
+    """The window's score: its largest distance over what three quarters of its positions don't exceed."""
+    distances = np.maximum(distances, 0)
+    return distances.max() / (np.sort(distances)[(len(distances) - 1) * 3 // 4] + 2)
 
 
 def best_rate(run, batch):
@@ -200,7 +200,7 @@ def main():
     logits = np.loadtxt(ROOT / "fixtures/gru/logits.csv", delimiter=",", dtype=np.float32)
     off = float(np.abs(gru.run(None, {"x": shipped})[0] - logits).max())
     detector = detector_session(load(arguments.detector), arguments.threads)
-    scores = [spread(distances).max() for distances in detector.run(None, {"x": features(shipped)})[0]]
+    scores = [contrast(distances) for distances in detector.run(None, {"x": features(shipped)})[0]]
     report = {
         "onnxruntime": ort.__version__,
         "threads": arguments.threads,

@@ -106,7 +106,7 @@ async fn a_full_disk_is_said_and_survived() {
 
     let longest = files_of(&server.dir).map(|(_, bytes)| bytes).max().expect("files");
     let before = getrlimit(Resource::Fsize);
-    let full = Rlimit { current: Some(longest + ROOM_BYTES), ..before.clone() };
+    let full = Rlimit { current: Some(longest + ROOM_BYTES), ..before };
     prlimit(Some(server.pid()), Resource::Fsize, full).expect("limit the program's files");
     let mut acknowledged = 1;
     let refused = loop {
