@@ -4,7 +4,7 @@
 //! plant
 //! ├── store-writer     essential · waits when full · group commit
 //! ├── inference        batcher (rejects when full) · one device-<n> per device
-//! ├── sensing          sensor/<key> … · vendor/<name> (breaker) · schedule
+//! ├── sensing          sensor/<key> … · vendor/<name> (breaker) · calibrator · schedule
 //! └── system           watch (tree events to the journal) · keeper (retention, account, checkpoints)
 //! ```
 

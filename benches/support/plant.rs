@@ -95,7 +95,7 @@ fn result(key: SensorKey, number: usize, at: Timestamp) -> NewResult {
     let provenance = Provenance {
         score: Some(0.4),
         threshold: Some(1.0),
-        basis: Some(Basis::Model { id: "detector".to_owned(), digest: "0".repeat(64) }),
+        basis: Some(Basis::Model { id: "detector".to_owned(), digest: "0".repeat(64), calibration: None }),
         device: Some("cpu".to_owned()),
         window: None,
         reason: None,

@@ -36,6 +36,14 @@ CREATE TABLE sensor_window (
     data       BLOB   NOT NULL
 );
 
+-- What is usual for a sensor: scores of its own past windows under the model of that digest.
+CREATE TABLE sensor_calibration (
+    sensor_key   BIGINT NOT NULL PRIMARY KEY REFERENCES sensor (key),
+    model_digest TEXT   NOT NULL,
+    made_at      BIGINT NOT NULL,
+    scores       JSON TEXT NOT NULL
+);
+
 CREATE TABLE result (
     id             INTEGER PRIMARY KEY AUTOINCREMENT,
     sensor_key     BIGINT  NOT NULL REFERENCES sensor (key),

@@ -1,19 +1,33 @@
 //! A sensor's own measure of what is unusual: split-conformal p-values from its calibration windows.
 //!
 //! The p-value of a score is (1 + calibration scores at least as high) ÷ (1 + calibration scores). If new windows
-//! come as the calibration windows did, a p-value of at most α comes up in at most α of normal windows. Windows
-//! that overlap, or a sensor that drifts, bend that promise: calibrate on windows that are spaced.
+//! come as the calibration windows did, a p-value of at most α comes up in at most α of normal windows. That takes
+//! 1 ÷ α − 1 calibration windows at least: 19 of them for α = 0.05. Windows that overlap, or a sensor that drifts,
+//! bend that promise: calibrate on windows whose starts are [`STRIDE`](crate::STRIDE) readings apart or more.
 
 use serde::{Deserialize, Serialize};
 
 /// Most scores that are kept.
 pub const CALIBRATION_SCORES_MAX: usize = 10_000;
 
-/// Scores of windows in which a sensor was known to be normal.
+/// Scores of windows in which a sensor was known to be normal; serialised it is a plain list of them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Vec<f32>", into = "Vec<f32>")]
 pub struct Calibration {
     /// Finite, rising.
     scores: Vec<f32>,
+}
+
+impl From<Vec<f32>> for Calibration {
+    fn from(scores: Vec<f32>) -> Self {
+        Self::new(scores)
+    }
+}
+
+impl From<Calibration> for Vec<f32> {
+    fn from(calibration: Calibration) -> Self {
+        calibration.scores
+    }
 }
 
 impl Calibration {
@@ -35,6 +49,18 @@ impl Calibration {
         alpha > 0.0 && self.p_value(f32::INFINITY) <= alpha
     }
 
+    /// The score above which a window is abnormal, so that its p-value is at most `alpha`. None where
+    /// [`Calibration::allows`] says no, and for an `alpha` of 1 or more.
+    ///
+    /// It is one of the calibration scores: the highest whose own p-value is above `alpha`.
+    pub fn threshold(&self, alpha: f64) -> Option<f64> {
+        if !self.allows(alpha) {
+            return None;
+        }
+        let above = self.scores.partition_point(|score| self.p_value(*score) > alpha);
+        above.checked_sub(1).map(|last| f64::from(self.scores[last]))
+    }
+
     /// From just above 0 (higher than all calibration scores) to 1.
     pub fn p_value(&self, score: f32) -> f64 {
         let as_high = self.scores.len() - self.scores.partition_point(|s| *s < score);
@@ -54,9 +80,32 @@ mod tests {
         assert!(!Calibration::new((0..18).map(|i| i as f32)).allows(0.05));
         assert!(Calibration::new((0..19).map(|i| i as f32)).allows(0.05));
         assert_eq!(Calibration::default().p_value(1e9), 1.0);
+        assert_eq!(Calibration::new((0..18).map(|i| i as f32)).threshold(0.05), None);
+        assert_eq!(Calibration::new((0..19).map(|i| i as f32)).threshold(0.05), Some(18.0));
+        assert_eq!(Calibration::new((0..39).map(|i| i as f32)).threshold(0.05), Some(37.0));
+    }
+
+    #[test]
+    fn a_calibration_is_kept_as_its_scores() {
+        let text = serde_json::to_string(&Calibration::new([3.5, 1.0, f32::NAN])).unwrap();
+        assert_eq!(text, "[1.0,3.5]");
+        let kept: Calibration = serde_json::from_str("[3.5, 1.0]").unwrap();
+        assert_eq!(kept, Calibration::new([1.0, 3.5]));
     }
 
     proptest! {
+        #[test]
+        fn a_score_above_the_threshold_is_one_of_a_small_p_value(
+            scores in proptest::collection::vec(-3_i8..8, 0..60),
+            score in -4_i8..9,
+            alpha in prop_oneof![Just(0.05), Just(0.1), 0.001_f64..0.999],
+        ) {
+            let calibration = Calibration::new(scores.into_iter().map(f32::from));
+            let abnormal = calibration.threshold(alpha).is_some_and(|threshold| f64::from(score) > threshold);
+            prop_assert_eq!(abnormal, calibration.p_value(f32::from(score)) <= alpha);
+            prop_assert_eq!(calibration.threshold(alpha).is_some(), calibration.allows(alpha));
+        }
+
         #[test]
         fn at_most_alpha_of_exchangeable_scores_fall_below_it(
             scores in proptest::collection::vec(-1e3_f32..1e3, 20..60),

@@ -40,6 +40,11 @@ impl Config {
         between("inference.batch_max", self.inference.batch_max, 1, 4_096)?;
         between("inference.queue_max", self.inference.queue_max, 1, 10_000_000)?;
         between("sensing.push_readings_max", self.sensing.push_readings_max, 1, 1_000_000)?;
+        let rate = self.sensing.false_alarm_rate;
+        if !(0.005..=0.5).contains(&rate) {
+            let reason = format!("{rate} is not between 0.005 and 0.5");
+            return Err(ConfigError::Range { key: "sensing.false_alarm_rate", reason });
+        }
         between("sensing.vendor.oden.poll_interval_s", self.sensing.vendor.oden.poll_interval_s, 1, 86_400)?;
         between("system.drain_s", self.system.drain_s, 1, 600)?;
         between("system.round_interval_s", self.system.round_interval_s, 1, 86_400)?;
@@ -131,6 +136,7 @@ pub fn plant_config(config: &Config) -> Result<actors::PlantConfig, ConfigError>
         },
         sensing: actors::SensingConfig {
             default_model: sensing.default_model.clone(),
+            false_alarm_rate: sensing.false_alarm_rate,
             push_readings_max: sensing.push_readings_max,
             sensors_max: sensing.sensors_max,
             push_deadline: Duration::from_millis(sensing.push_deadline_ms),

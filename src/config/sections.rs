@@ -180,6 +180,8 @@ impl Default for InferenceConfig {
 pub struct SensingConfig {
     /// Model of sensors that name none.
     pub default_model: String,
+    /// The share of usual windows that may be called abnormal, once a sensor's own past says what is usual.
+    pub false_alarm_rate: f64,
     /// Most readings in one push.
     pub push_readings_max: usize,
     /// Most registered sensors.
@@ -198,6 +200,7 @@ impl Default for SensingConfig {
     fn default() -> Self {
         Self {
             default_model: "detector".to_owned(),
+            false_alarm_rate: 0.02,
             push_readings_max: 100_000,
             sensors_max: 200_000,
             push_deadline_ms: 10_000,

@@ -291,6 +291,14 @@ impl Inference {
         self.model_index(id).map(|_| ())
     }
 
+    /// SHA-256 of a model's weights, hexadecimal.
+    ///
+    /// # Errors
+    /// [`InferenceError::UnknownModel`], naming those there are.
+    pub(crate) fn digest(&self, id: &str) -> Result<Arc<str>, InferenceError> {
+        self.model_index(id).map(|index| Arc::clone(&self.inner.catalog[index].digest))
+    }
+
     /// Whether at least one device is ready for work.
     #[must_use]
     pub fn ready(&self) -> bool {

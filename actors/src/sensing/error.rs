@@ -23,6 +23,14 @@ pub enum SensingError {
     /// The id is taken.
     #[error("sensor `{0}` is registered already")]
     Exists(SensorId),
+    /// The plant has as many sensors as it may have.
+    #[error(
+        "the plant has all of its {limit} sensors: remove one that is not needed any more, or raise sensing.sensors_max"
+    )]
+    LimitReached {
+        /// The limit.
+        limit: usize,
+    },
     /// The request breaks a rule; the text says which.
     #[error("{0}")]
     Invalid(String),

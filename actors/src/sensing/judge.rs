@@ -8,6 +8,7 @@ use nightshift_domain::sensing::{
     Basis, NewResult, Provenance, ResultRecord, Sensor, SensorId, Thresholds, Verdict, WINDOW_READINGS,
 };
 
+use super::calibrate::Usual;
 use super::error::SensingError;
 use super::sensor::{SensorMessage, WindowAnswer};
 use super::shared::{BACKGROUND_WRITE, Seat, Shared, Times, new_result, store_results};
@@ -75,7 +76,7 @@ async fn judge_page(
     as_of: Timestamp,
     run_at: Option<Timestamp>,
 ) -> Result<Vec<ResultRecord>, SensingError> {
-    let judged = stream::iter(page.into_iter().filter(|(_, seat)| seat.enabled))
+    let judged = stream::iter(page.into_iter().filter(|(_, seat)| seat.enabled()))
         .map(|(id, seat)| async move {
             let result = match ask_window(shared, &seat, as_of).await {
                 Ok(answer) => judge(shared, answer, as_of, run_at).await,
@@ -144,7 +145,7 @@ async fn opinion(shared: &Shared, answer: &WindowAnswer) -> Opinion {
     };
     let spec = &answer.sensor.spec;
     let model = spec.model.as_deref().unwrap_or(&shared.config.default_model);
-    let mut opinion = on_values(shared, &spec.thresholds, model, &window.values, answer.last_value)
+    let mut opinion = on_values(shared, &spec.thresholds, model, &window.values, Some(answer))
         .await
         .unwrap_or_else(|error| {
             let verdict = Verdict::Unscored;
@@ -185,9 +186,9 @@ async fn on_values(
     thresholds: &Thresholds,
     model: &str,
     values: &[f32],
-    last_value: Option<f64>,
+    of: Option<&WindowAnswer>,
 ) -> Result<Opinion, InferenceError> {
-    if let Some(judgement) = last_value.and_then(|value| thresholds.judge(value)) {
+    if let Some(judgement) = of.and_then(|answer| thresholds.judge(answer.last_value?)) {
         let provenance = Provenance {
             threshold: Some(judgement.threshold),
             basis: Some(Basis::Rule { rule: judgement.rule }),
@@ -197,19 +198,30 @@ async fn on_values(
         return Ok(Opinion { verdict: Verdict::Abnormal, provenance, reading_scores: None });
     }
     let scored = shared.inference.score(model, values.to_vec()).await?;
-    Ok(scored_opinion(thresholds, scored))
+    let usual = of.and_then(|answer| answer.usual.as_deref());
+    Ok(scored_opinion(thresholds, usual, shared.config.false_alarm_rate, scored))
 }
 
-fn scored_opinion(thresholds: &Thresholds, scored: ScoredWindow) -> Opinion {
-    let threshold = thresholds.score.unwrap_or(scored.threshold);
+/// The threshold is the one that was given, else the sensor's own, else the model's.
+fn scored_opinion(
+    thresholds: &Thresholds,
+    usual: Option<&Usual>,
+    rate: f64,
+    scored: ScoredWindow,
+) -> Opinion {
+    let own = usual.filter(|_| thresholds.score.is_none());
+    let own = own.and_then(|usual| usual.threshold(&scored.model_digest, rate));
+    let threshold = thresholds.score.or(own.map(|(threshold, _)| threshold)).unwrap_or(scored.threshold);
     let verdict = if scored.score > threshold { Verdict::Abnormal } else { Verdict::Normal };
+    let basis = Basis::Model {
+        id: scored.model_id.to_string(),
+        digest: scored.model_digest.to_string(),
+        calibration: own.map(|(_, facts)| facts),
+    };
     let provenance = Provenance {
         score: Some(scored.score),
         threshold: Some(threshold),
-        basis: Some(Basis::Model {
-            id: scored.model_id.to_string(),
-            digest: scored.model_digest.to_string(),
-        }),
+        basis: Some(basis),
         device: Some(scored.device.to_string()),
         window: None,
         reason: scored.degraded,

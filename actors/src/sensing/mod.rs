@@ -1,5 +1,6 @@
 //! The sensing domain's actors and the door to them.
 
+mod calibrate;
 mod error;
 mod judge;
 mod oden;

@@ -10,15 +10,18 @@ use std::time::Duration;
 
 use nightshift_domain::Timestamp;
 use nightshift_domain::sensing::{
-    Account, History, Offer, Reading, ResultRecord, Sensor, WINDOW_READINGS, Window, WindowShortfall,
-    sort_offer,
+    Account, History, Offer, Reading, ResultRecord, Sensor, SensorKey, Sorted, WINDOW_READINGS, Window,
+    WindowShortfall, sort_offer,
 };
 use nightshift_kernel::{Actor, Context, Fault, Reply};
+use nightshift_store::StoreError;
 use nightshift_store::sensing::{self as store, WindowCheckpoint};
 
+use super::calibrate::Usual;
 use super::error::SensingError;
-use super::shared::Shared;
+use super::shared::{Registration, Shared};
 use super::view::{Freshness, LiveReading, PushReport, RefusedReading, SensorView};
+use crate::writer::WriteError;
 
 /// Refused readings that an answer lists; the rest are only counted.
 const REFUSED_LISTED_MAX: usize = 100;
@@ -40,10 +43,10 @@ pub(crate) enum SensorMessage {
     Window { at: Timestamp, reply: Answer<WindowAnswer> },
     /// Adopt what the store held when the plant started.
     Preload(Box<Preload>),
-    /// The registration has changed.
-    Changed(Arc<Sensor>),
     /// A verdict on this sensor was stored.
     Judged(Box<ResultRecord>),
+    /// What is usual for you was learnt anew.
+    Calibrated(Arc<Usual>),
     /// Crash, as a drill.
     Drill,
     /// Hand out the newest readings for a checkpoint, if there are new ones.
@@ -54,6 +57,7 @@ pub(crate) enum SensorMessage {
 pub(crate) struct WindowAnswer {
     pub(crate) sensor: Arc<Sensor>,
     pub(crate) last_value: Option<f64>,
+    pub(crate) usual: Option<Arc<Usual>>,
     pub(crate) window: Result<Window, WindowShortfall>,
 }
 
@@ -62,6 +66,7 @@ pub(crate) struct Preload {
     pub(crate) history: History,
     pub(crate) account: Account,
     pub(crate) last_result: Option<ResultRecord>,
+    pub(crate) usual: Option<Arc<Usual>>,
 }
 
 /// What the actor reads back from the store.
@@ -69,6 +74,7 @@ struct Known {
     history: History,
     account: Account,
     last_result: Option<Box<ResultRecord>>,
+    usual: Option<Arc<Usual>>,
     /// Count of stored readings at the last checkpoint handed out.
     checkpointed: Option<i64>,
 }
@@ -76,7 +82,7 @@ struct Known {
 /// The actor.
 pub(super) struct SensorActor {
     shared: Arc<Shared>,
-    sensor: Arc<Sensor>,
+    registration: Registration,
     /// `None` until the first message, and after a write whose outcome is unknown.
     known: Option<Known>,
     /// Monotonic time until which the database counts as away.
@@ -84,25 +90,15 @@ pub(super) struct SensorActor {
 }
 
 impl SensorActor {
-    pub(super) fn new(shared: Arc<Shared>, sensor: Arc<Sensor>) -> Self {
-        Self { shared, sensor, known: None, away_until: None }
+    pub(super) fn new(shared: Arc<Shared>, registration: Registration) -> Self {
+        Self { shared, registration, known: None, away_until: None }
     }
 
     async fn known(&mut self) -> Result<&mut Known, SensingError> {
         if self.known.is_none() {
-            self.known = Some(self.load().await?);
+            self.known = Some(load(&self.shared, self.registration.get().key).await?);
         }
         self.known.as_mut().ok_or_else(|| SensingError::Failed("not loaded".to_owned()))
-    }
-
-    async fn load(&self) -> Result<Known, SensingError> {
-        let (db, key) = (&self.shared.db, self.sensor.key);
-        let readings =
-            store::readings_latest(db, key, Timestamp::MAX, WINDOW_READINGS, Timestamp::Y2000).await?;
-        let (account, _expired) = store::account_find(db, key).await?;
-        let last_result = store::result_latest(db, key).await?.map(Box::new);
-        let history = History::from_readings(&readings);
-        Ok(Known { history, account, last_result, checkpointed: None })
     }
 
     fn is_away(&self) -> bool {
@@ -111,7 +107,10 @@ impl SensorActor {
 
     /// Notes that a push was not stored: what the store says next counts, after a pause if the database is away.
     fn failed(&mut self, error: SensingError) -> SensingError {
-        self.known = None;
+        // What was turned away for lack of room is not stored for certain; asking the store would only add to its work.
+        if !matches!(error, SensingError::Overloaded { .. }) {
+            self.known = None;
+        }
         if matches!(error, SensingError::Unavailable { .. }) && !self.is_away() {
             self.away_until = Some(self.shared.clock.monotonic() + AWAY_PAUSE);
         }
@@ -122,25 +121,15 @@ impl SensorActor {
         if self.is_away() {
             return Err(SensingError::database_away());
         }
-        let (shared, key, horizon) =
-            (Arc::clone(&self.shared), self.sensor.key, self.sensor.spec.horizon(now));
-        let newest = self.known().await?.history.newest();
-        let old: Vec<Timestamp> =
-            readings.iter().map(|r| r.at).filter(|at| newest.is_some_and(|n| *at <= n)).collect();
-        let known =
-            if old.is_empty() { BTreeMap::new() } else { store::readings_at(&shared.db, key, &old).await? };
-        let sorted = sort_offer(Offer { readings, known: &known, now, horizon });
-
-        if sorted.account.offered > 0 {
-            let write = shared.writer.readings(
-                key,
-                sorted.fresh.clone(),
-                sorted.account,
-                shared.config.push_deadline,
-            );
-            // After a failure it may be committed or not: nobody knows.
-            write.await?;
-        }
+        let sorted = match self.store(now, readings).await? {
+            Some(sorted) => sorted,
+            // An earlier push whose end nobody waited for was stored after this life had looked: look again.
+            None => {
+                self.known = None;
+                let clash = || SensingError::Failed("readings of these times are being stored already".into());
+                self.store(now, readings).await?.ok_or_else(clash)?
+            }
+        };
         let known = self.known().await?;
         known.history.extend(&sorted.fresh);
         known.account += sorted.account;
@@ -154,11 +143,37 @@ impl SensorActor {
         Ok(PushReport { account: sorted.account, refused: refused.collect() })
     }
 
+    /// Sorts an offer and stores it; nothing when the store holds one of its times and this life did not know.
+    async fn store(&mut self, now: Timestamp, readings: &[Reading]) -> Result<Option<Sorted>, SensingError> {
+        let (shared, sensor) = (Arc::clone(&self.shared), self.registration.get());
+        let (key, horizon) = (sensor.key, sensor.spec.horizon(now));
+        let newest = self.known().await?.history.newest();
+        let old: Vec<Timestamp> =
+            readings.iter().map(|r| r.at).filter(|at| newest.is_some_and(|n| *at <= n)).collect();
+        let known =
+            if old.is_empty() { BTreeMap::new() } else { store::readings_at(&shared.db, key, &old).await? };
+        let sorted = sort_offer(Offer { readings, known: &known, now, horizon });
+        if sorted.account.offered == 0 {
+            return Ok(Some(sorted));
+        }
+        let deadline = shared.config.push_deadline;
+        // After a failure it may be committed or not: nobody knows.
+        match shared.writer.readings(key, sorted.fresh.clone(), sorted.account, deadline).await {
+            Ok(()) => Ok(Some(sorted)),
+            Err(WriteError::Store(error)) if matches!(*error, StoreError::Conflict { .. }) => Ok(None),
+            Err(WriteError::Store(error)) if matches!(*error, StoreError::Missing { .. }) => {
+                Err(SensingError::NotFound(sensor.spec.sensor_id.clone()))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
     fn tell(&self, fresh: &[Reading]) {
         if fresh.is_empty() {
             return;
         }
-        let id = self.sensor.spec.sensor_id.as_str();
+        let sensor = self.registration.get();
+        let id = sensor.spec.sensor_id.as_str();
         self.shared.hub.tell("sensing.readings", id, || {
             let newest = &fresh[fresh.len().saturating_sub(LIVE_READINGS_MAX)..];
             serde_json::to_string(&LiveReading { sensor_id: id, readings: newest }).unwrap_or_default()
@@ -166,31 +181,17 @@ impl SensorActor {
     }
 
     async fn view(&mut self, now: Timestamp) -> Result<SensorView, SensingError> {
-        let sensor = Arc::clone(&self.sensor);
-        let known = self.known().await?;
-        let newest = known.history.newest();
-        let freshness = match newest {
-            None => Freshness::Never,
-            Some(at) if now.since(at) <= sensor.spec.freshness() => Freshness::Fresh,
-            Some(_) => Freshness::Stale,
-        };
-        Ok(SensorView {
-            freshness,
-            newest,
-            last_value: known.history.last_value(),
-            window_readings: known.history.len(),
-            account: known.account,
-            last_result: known.last_result.as_deref().cloned(),
-            sensor: (*sensor).clone(),
-        })
+        let sensor = self.registration.get();
+        Ok(show(&sensor, self.known().await?, now))
     }
 
     async fn window(&mut self, at: Timestamp) -> Result<WindowAnswer, SensingError> {
-        let (shared, sensor) = (Arc::clone(&self.shared), Arc::clone(&self.sensor));
+        let (shared, sensor) = (Arc::clone(&self.shared), self.registration.get());
         let spec = &sensor.spec;
         let cut =
             |history: &History| history.window(at, spec.interval(), spec.freshness(), spec.window_span_max());
-        let held = &self.known().await?.history;
+        let known = self.known().await?;
+        let (held, usual) = (&known.history, known.usual.clone());
         let (window, last_value) = if held.newest().is_none_or(|newest| newest <= at) {
             (cut(held), held.last_value())
         } else {
@@ -200,17 +201,53 @@ impl SensorActor {
             let past = History::from_readings(&readings);
             (cut(&past), past.last_value())
         };
-        Ok(WindowAnswer { window, last_value: last_value.map(f64::from), sensor })
+        Ok(WindowAnswer { window, last_value: last_value.map(f64::from), usual, sensor })
     }
 
     fn checkpoint(&mut self) -> Option<WindowCheckpoint> {
+        let sensor_key = self.registration.get().key;
         let known = self.known.as_mut()?;
         let stored = known.account.stored;
         (stored > 0 && known.checkpointed != Some(stored)).then(|| {
             known.checkpointed = Some(stored);
-            WindowCheckpoint { sensor_key: self.sensor.key, stored, data: known.history.to_bytes() }
+            WindowCheckpoint { sensor_key, stored, data: known.history.to_bytes() }
         })
     }
+}
+
+/// What the store knows of a sensor.
+async fn load(shared: &Shared, key: SensorKey) -> Result<Known, SensingError> {
+    let db = &shared.db;
+    let readings =
+        store::readings_latest(db, key, Timestamp::MAX, WINDOW_READINGS, Timestamp::Y2000).await?;
+    let (account, _expired) = store::account_find(db, key).await?;
+    let last_result = store::result_latest(db, key).await?.map(Box::new);
+    let usual = store::calibration_find(db, key).await?.map(|stored| Arc::new(Usual::new(stored)));
+    let history = History::from_readings(&readings);
+    Ok(Known { history, account, last_result, usual, checkpointed: None })
+}
+
+fn show(sensor: &Sensor, known: &Known, now: Timestamp) -> SensorView {
+    let newest = known.history.newest();
+    let freshness = match newest {
+        None => Freshness::Never,
+        Some(at) if now.since(at) <= sensor.spec.freshness() => Freshness::Fresh,
+        Some(_) => Freshness::Stale,
+    };
+    SensorView {
+        freshness,
+        newest,
+        last_value: known.history.last_value(),
+        window_readings: known.history.len(),
+        account: known.account,
+        last_result: known.last_result.as_deref().cloned(),
+        sensor: sensor.clone(),
+    }
+}
+
+/// A sensor as the store knows it, for when its actor does not answer.
+pub(super) async fn view_of_store(shared: &Shared, sensor: &Sensor) -> Result<SensorView, SensingError> {
+    Ok(show(sensor, &load(shared, sensor.key).await?, shared.now()))
 }
 
 fn count(account: Account) {
@@ -243,15 +280,21 @@ impl Actor for SensorActor {
                 reply.send(self.window(at).await);
             }
             SensorMessage::Preload(preload) => {
-                let Preload { history, account, last_result } = *preload;
+                let Preload { history, account, last_result, usual } = *preload;
                 let checkpointed = Some(account.stored);
                 let last_result = last_result.map(Box::new);
-                self.known.get_or_insert(Known { history, account, last_result, checkpointed });
+                self.known.get_or_insert(Known { history, account, last_result, usual, checkpointed });
             }
-            SensorMessage::Changed(sensor) => self.sensor = sensor,
             SensorMessage::Judged(record) => {
-                if let Some(known) = &mut self.known {
+                if let Some(known) = &mut self.known
+                    && known.last_result.as_ref().is_none_or(|last| last.result.as_of <= record.result.as_of)
+                {
                     known.last_result = Some(record);
+                }
+            }
+            SensorMessage::Calibrated(usual) => {
+                if let Some(known) = &mut self.known {
+                    known.usual = Some(usual);
                 }
             }
             SensorMessage::Drill => return Err(Fault::new("drill: crashed on request")),

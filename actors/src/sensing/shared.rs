@@ -1,6 +1,7 @@
 //! What every part of the sensing domain works with.
 
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use nightshift_domain::Timestamp;
 use nightshift_domain::sensing::{NewResult, Provenance, ResultRecord, Sensor, SensorId, SensorKey};
 use nightshift_kernel::{Address, Clock};
 use nightshift_store::Db;
+use tokio::sync::{Mutex, MutexGuard};
 
 use super::sensor::SensorMessage;
 use crate::config::SensingConfig;
@@ -17,6 +19,8 @@ use crate::writer::Writer;
 
 /// How long a write that no client waits for may take.
 pub(super) const BACKGROUND_WRITE: Duration = Duration::from_secs(30);
+/// Locks that the changes of registrations share by id: two ids meet at one rarely, and then one waits for a commit.
+const CHANGE_LOCKS: usize = 1_024;
 
 /// The domain's surroundings.
 pub(crate) struct Shared {
@@ -35,22 +39,61 @@ impl Shared {
     }
 }
 
+/// What a sensor is registered as now. It outlives the lives of the sensor's actor: a restart must not bring back what was
+/// registered first.
+#[derive(Debug, Clone)]
+pub(crate) struct Registration(Arc<RwLock<Arc<Sensor>>>);
+
+impl Registration {
+    pub(crate) fn new(sensor: Sensor) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(sensor))))
+    }
+
+    pub(crate) fn get(&self) -> Arc<Sensor> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn set(&self, sensor: Sensor) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(sensor);
+    }
+}
+
 /// A sensor's place in the plant.
 #[derive(Debug, Clone)]
 pub(crate) struct Seat {
     pub(crate) key: SensorKey,
     pub(crate) address: Address<SensorMessage>,
+    pub(crate) registration: Registration,
+}
+
+impl Seat {
     /// Whether the schedule scores it.
-    pub(crate) enabled: bool,
+    pub(crate) fn enabled(&self) -> bool {
+        self.registration.get().spec.enabled
+    }
 }
 
 /// Who is registered and where to reach them. The store is the truth; this is its index in memory, by id.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Roster {
     seats: RwLock<BTreeMap<SensorId, Seat>>,
+    changing: Vec<Mutex<()>>,
+}
+
+impl Default for Roster {
+    fn default() -> Self {
+        let changing = std::iter::repeat_with(Mutex::default).take(CHANGE_LOCKS).collect();
+        Self { seats: RwLock::default(), changing }
+    }
 }
 
 impl Roster {
+    /// Waits until no other change of `id` is under way; there is none while the guard lives.
+    pub(crate) async fn changing(&self, id: &SensorId) -> MutexGuard<'_, ()> {
+        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(id);
+        self.changing[hash as usize % CHANGE_LOCKS].lock().await
+    }
+
     pub(crate) fn get(&self, id: &SensorId) -> Option<Seat> {
         self.seats.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
     }

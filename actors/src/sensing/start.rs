@@ -12,12 +12,14 @@ use nightshift_store::{StoreError, sensing as store};
 use tokio::sync::Mutex;
 
 use super::Sensing;
+use super::calibrate::{Calibrator, Usual};
 use super::error::SensingError;
 use super::oden::OdenClient;
 use super::schedule::Scheduler;
 use super::sensor::{Preload, SensorActor, SensorMessage, budget};
-use super::shared::{Seat, Shared};
+use super::shared::{Registration, Seat, Shared};
 use super::vendor::{Vendor, VendorMessage, breaker_config};
+use crate::config::OdenConfig;
 use crate::plant::StartError;
 
 /// Messages that may wait for one sensor. Its senders wait in turn, up to their deadline.
@@ -26,6 +28,8 @@ const SENSOR_MAILBOX: u32 = 64;
 const SENSOR_RESTART_FIRST: Duration = Duration::from_millis(2);
 /// Questions that may wait for the vendor, which serves one at a time.
 const VENDOR_MAILBOX: u32 = 64;
+/// How long one sensor's calibration may take, scoring at the slowest.
+const CALIBRATOR_BUDGET: Duration = Duration::from_secs(120);
 /// Checkpoints read from the store at once at the start.
 const PRELOAD_PAGE: u32 = 4_096;
 
@@ -36,6 +40,11 @@ pub(crate) async fn spawn(plant: &Supervisor, shared: Arc<Shared>) -> Result<Sen
     let sensors = domain.supervisor("sensor", together)?;
     seat_all(&shared, &sensors).await?;
     let vendor = spawn_vendor(&domain, &shared).await?;
+    let for_calibrator = Arc::clone(&shared);
+    domain.spawn(
+        ChildSpec::new("calibrator").mailbox(Mailbox::wait(4)).budget(CALIBRATOR_BUDGET),
+        move || Calibrator::new(Arc::clone(&for_calibrator)),
+    )?;
     let for_schedule = Arc::clone(&shared);
     let schedule = domain.spawn(ChildSpec::new("schedule").mailbox(Mailbox::wait(16)), move || {
         Scheduler::new(Arc::clone(&for_schedule))
@@ -52,16 +61,21 @@ async fn spawn_vendor(
     let breaker = Breaker::new("vendor-oden", breaker_config(), shared.clock.clone());
     let (view, breaker) = (breaker.view(), Arc::new(Mutex::new(breaker)));
     let vendors = domain.supervisor("vendor", Policy::default())?;
-    let spec = ChildSpec::new("oden").mailbox(Mailbox::reject(VENDOR_MAILBOX)).budget(config.timeout * 4);
+    let spec = ChildSpec::new("oden").mailbox(Mailbox::reject(VENDOR_MAILBOX)).budget(vendor_budget(&config, shared));
     let for_vendor = Arc::clone(shared);
     let make = move || Vendor::new(Arc::clone(&for_vendor), &config, client.clone(), Arc::clone(&breaker));
     Ok(Some((vendors.spawn(spec, make)?, view)))
 }
 
+/// How long the vendor's handler may go without progress: one read, and the push of what it brought.
+fn vendor_budget(config: &OdenConfig, shared: &Shared) -> Duration {
+    config.timeout * 4 + shared.config.push_deadline
+}
+
 async fn seat_all(shared: &Arc<Shared>, sensors: &Supervisor) -> Result<(), StartError> {
     let mut seats = BTreeMap::new();
     for sensor in store::sensor_all(&shared.db).await? {
-        let seat = seat(shared, sensors, Arc::new(sensor))?;
+        let seat = seat(shared, sensors, sensor)?;
         seats.insert(seat.key, seat);
     }
     preload(shared, &seats).await?;
@@ -75,6 +89,9 @@ async fn preload(shared: &Shared, seats: &BTreeMap<SensorKey, Seat>) -> Result<(
         accounts.into_iter().map(|(key, account, _)| (key, account)).collect();
     let results = store::results_latest_all(&shared.db).await?;
     let mut results: BTreeMap<SensorKey, _> = results.into_iter().map(|r| (r.result.sensor_key, r)).collect();
+    let usual = store::calibrations_all(&shared.db).await?;
+    let mut usual: BTreeMap<SensorKey, _> =
+        usual.into_iter().map(|stored| (stored.sensor_key, Arc::new(Usual::new(stored)))).collect();
     let mut after = SensorKey(0);
     loop {
         let page = store::windows_load(&shared.db, after, PRELOAD_PAGE).await?;
@@ -87,7 +104,8 @@ async fn preload(shared: &Shared, seats: &BTreeMap<SensorKey, Seat>) -> Result<(
             else {
                 continue;
             };
-            let preload = Preload { history, account: *account, last_result: results.remove(&key) };
+            let (last_result, usual) = (results.remove(&key), usual.remove(&key));
+            let preload = Preload { history, account: *account, last_result, usual };
             // An actor that cannot take it now reads the store with its first message instead.
             let _ = seat.address.try_send(SensorMessage::Preload(Box::new(preload)));
         }
@@ -103,16 +121,17 @@ pub(super) fn child_name(key: SensorKey) -> String {
 pub(super) fn seat(
     shared: &Arc<Shared>,
     sensors: &Supervisor,
-    sensor: Arc<Sensor>,
+    sensor: Sensor,
 ) -> Result<Seat, SpawnOrSensing> {
-    let (key, id, enabled) = (sensor.key, sensor.spec.sensor_id.clone(), sensor.spec.enabled);
+    let (key, id) = (sensor.key, sensor.spec.sensor_id.clone());
+    let registration = Registration::new(sensor);
     let spec = ChildSpec::new(child_name(key))
         .mailbox(Mailbox::wait(SENSOR_MAILBOX))
         .budget(budget(shared.config.push_deadline))
         .backoff(Backoff { first: SENSOR_RESTART_FIRST, max: Duration::from_secs(30) });
-    let own = Arc::clone(shared);
-    let address = sensors.spawn(spec, move || SensorActor::new(Arc::clone(&own), Arc::clone(&sensor)))?;
-    let seat = Seat { key, address, enabled };
+    let (own, known_as) = (Arc::clone(shared), registration.clone());
+    let address = sensors.spawn(spec, move || SensorActor::new(Arc::clone(&own), known_as.clone()))?;
+    let seat = Seat { key, address, registration };
     shared.roster.put(id, seat.clone());
     Ok(seat)
 }

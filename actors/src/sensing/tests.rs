@@ -207,6 +207,42 @@ async fn a_run_missed_while_the_plant_was_down_is_done_at_its_start() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sensors_own_past_sets_its_threshold() {
+    for test in plants().await {
+        let sensing = test.plant.sensing();
+        sensing.register(spec("a")).await.expect("registers");
+        sensing.push(&id("a"), calm(2 * 720 + 180 * 48)).await.expect("push");
+        let record = judged(&test, "a").await;
+        let models = record.result.provenance.threshold.expect("threshold");
+
+        let sensor = sensing.registration(&id("a")).await.expect("registration");
+        calibrate::calibrate(&sensing.shared, &sensor, sensing.shared.now()).await.expect("calibrates");
+        let own = |record: &ResultRecord| match &record.result.provenance.basis {
+            Some(nightshift_domain::sensing::Basis::Model { calibration, .. }) => *calibration,
+            _ => None,
+        };
+        let record = eventually("the sensor's own threshold", || async {
+            let record = sensing.analyze(&id("a"), None).await.expect("analyze");
+            own(&record).is_some().then_some(record)
+        })
+        .await;
+        let facts = own(&record).expect("facts");
+        assert_eq!((facts.windows, facts.false_alarm_rate), (49, 0.02));
+        assert_ne!(record.result.provenance.threshold, Some(models));
+        assert_eq!(record.result.verdict, Verdict::Normal, "{record:?}");
+
+        // A threshold that a person gave counts more, and another life knows what was learnt.
+        sensing.drill(&id("a")).await.expect("drill");
+        let again = eventually("another life", || async { sensing.analyze(&id("a"), None).await.ok() }).await;
+        assert_eq!(again.result.provenance.threshold, record.result.provenance.threshold);
+        let change = serde_json::from_str(r#"{"thresholds": {"score": 12345.0}}"#).expect("change");
+        sensing.change(&id("a"), change).await.expect("changes");
+        let given = sensing.analyze(&id("a"), None).await.expect("analyze");
+        assert_eq!((given.result.provenance.threshold, own(&given)), (Some(12_345.0), None));
+    }
+}
+
 /// A plant on a database that was used before.
 async fn on_db(db: nightshift_store::Db) -> crate::Plant {
     let selection = nightshift_models::select(nightshift_models::DeviceChoice::Cpu).expect("cpu");

@@ -22,7 +22,7 @@ pub use sensor::{
     SensorError, SensorId, SensorKey, SensorSpec, Source, Thresholds, VendorFeed,
 };
 pub use series::downsample_min_max;
-pub use verdict::{Basis, Judgement, NewResult, Provenance, ResultRecord, Verdict};
+pub use verdict::{Basis, CalibrationFacts, Judgement, NewResult, Provenance, ResultRecord, Verdict};
 
 /// Readings in one scored window: 24 hours of one reading every two minutes.
 pub const WINDOW_READINGS: usize = 720;

@@ -55,7 +55,19 @@ pub enum Basis {
         id: String,
         /// SHA-256 of its weights, hexadecimal.
         digest: String,
+        /// What made the threshold the sensor's own; absent where it is the model's or was given.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        calibration: Option<CalibrationFacts>,
     },
+}
+
+/// A threshold that comes from a sensor's own past.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct CalibrationFacts {
+    /// Past windows that it was set from.
+    pub windows: u32,
+    /// The share of windows like those that may be called abnormal.
+    pub false_alarm_rate: f64,
 }
 
 /// Everything needed to recompute a verdict.

@@ -139,6 +139,9 @@ pub(crate) struct ResultOut {
     /// SHA-256 of the model's weights.
     #[serde(skip_serializing_if = "Option::is_none")]
     digest: Option<String>,
+    /// Where the threshold comes from: the sensor's own past; absent where it is the model's or was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    calibration: Option<CalibrationOut>,
     /// Where it was computed: `cpu`, `vulkan:…`, `wgpu:…`, `rule`.
     #[schema(example = "cpu")]
     device: Option<String>,
@@ -149,6 +152,18 @@ pub(crate) struct ResultOut {
     /// Score of each reading, for values that were handed in.
     #[serde(skip_serializing_if = "Option::is_none")]
     reading_scores: Option<Vec<f32>>,
+}
+
+/// What a sensor's own threshold rests on.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Calibration)]
+pub(crate) struct CalibrationOut {
+    /// Past windows that it was set from.
+    #[schema(example = 199)]
+    windows: u32,
+    /// The share of windows like those that may be called abnormal.
+    #[schema(example = 0.02)]
+    false_alarm_rate: f64,
 }
 
 /// What a window covers.
@@ -178,11 +193,13 @@ impl From<WindowFacts> for WindowOut {
 
 impl ResultOut {
     fn new(result: &'static str, inference_time: Timestamp, provenance: Provenance) -> Self {
-        let (rule, model, digest) = match provenance.basis {
-            Some(Basis::Rule { rule }) => (Some(rule), None, None),
-            Some(Basis::Model { id, digest }) => (None, Some(id), Some(digest)),
-            None => (None, None, None),
+        let (rule, model, digest, calibration) = match provenance.basis {
+            Some(Basis::Rule { rule }) => (Some(rule), None, None, None),
+            Some(Basis::Model { id, digest, calibration }) => (None, Some(id), Some(digest), calibration),
+            None => (None, None, None, None),
         };
+        let calibration = calibration
+            .map(|facts| CalibrationOut { windows: facts.windows, false_alarm_rate: facts.false_alarm_rate });
         Self {
             id: None,
             sensor_id: None,
@@ -194,6 +211,7 @@ impl ResultOut {
             rule,
             model,
             digest,
+            calibration,
             device: provenance.device,
             window: provenance.window.map(Into::into),
             reason: provenance.reason,

@@ -1,6 +1,7 @@
 //! Sensing: sensors, their readings and the account of them, checkpoints of windows, verdicts, the schedule.
 
 mod account;
+mod calibration;
 mod reading;
 mod result;
 mod result_insert;
@@ -10,6 +11,9 @@ mod sensor;
 mod window;
 
 pub use account::{account_all, account_audit, account_find, account_total};
+pub use calibration::{
+    StoredCalibration, calibration_find, calibration_save, calibrations_all, calibrations_due,
+};
 pub use reading::{
     ReadingBatch, readings_at, readings_count, readings_expire, readings_insert, readings_latest,
     readings_range,

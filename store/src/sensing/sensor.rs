@@ -10,7 +10,7 @@ use crate::{Db, StoreError, Tx, text};
 const PAGE_ROWS: i64 = 10_000;
 
 #[derive(sqlx::FromRow)]
-struct SensorRow {
+pub(super) struct SensorRow {
     key: i64,
     spec: String,
     created_at: i64,
@@ -113,6 +113,7 @@ pub async fn sensor_remove(tx: &mut Tx, key: SensorKey, now: Timestamp) -> Resul
     let sql = "UPDATE sensor SET removed_at = $2, updated_at = $2 WHERE key = $1 AND removed_at IS NULL";
     let changed = write_exec!(tx, "sensor_remove", sql, key.0, now.us())?;
     present(changed, key)?;
+    write_exec!(tx, "sensor_remove", "DELETE FROM sensor_calibration WHERE sensor_key = $1", key.0)?;
     write_exec!(tx, "sensor_remove", "DELETE FROM sensor_window WHERE sensor_key = $1", key.0).map(|_| ())
 }
 

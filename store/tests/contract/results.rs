@@ -2,7 +2,7 @@
 
 use nightshift_domain::Timestamp;
 use nightshift_domain::sensing::{
-    Basis, NewResult, Provenance, ResultRecord, Sensor, SensorKey, Verdict, WindowFacts,
+    Basis, CalibrationFacts, NewResult, Provenance, ResultRecord, Sensor, SensorKey, Verdict, WindowFacts,
 };
 use nightshift_store::sensing::{
     ResultQuery, result_find, result_latest, result_replace, results_insert, results_latest_all,
@@ -45,7 +45,11 @@ fn full() -> Provenance {
     Provenance {
         score: Some(0.1 + 0.2),
         threshold: Some(1.0 / 3.0),
-        basis: Some(Basis::Model { id: "gru".to_owned(), digest: "abc".to_owned() }),
+        basis: Some(Basis::Model {
+            id: "gru".to_owned(),
+            digest: "abc".to_owned(),
+            calibration: Some(CalibrationFacts { windows: 49, false_alarm_rate: 0.02 }),
+        }),
         device: Some("cpu".to_owned()),
         window: Some(WindowFacts { start: s(-86_400), end: s(-1), count: 720, gaps: 2 }),
         reason: Some("GPU away, 느림".to_owned()),
