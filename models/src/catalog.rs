@@ -41,6 +41,9 @@ pub struct ModelInfo {
     pub parameters: usize,
     /// A window scoring above this is abnormal.
     pub threshold: f64,
+    /// A window that a bank was given for is abnormal above this. None for a model that takes no bank, or whose
+    /// card gives none.
+    pub bank_threshold: Option<f64>,
 }
 
 /// The file beside the weights that says where they come from; only what scoring needs is read.
@@ -49,6 +52,8 @@ struct Card {
     #[serde(default)]
     version: String,
     threshold: f64,
+    #[serde(default)]
+    bank_threshold: Option<f64>,
 }
 
 /// A model's weights, on no device yet. Cheap to clone.
@@ -115,9 +120,14 @@ impl Model {
     }
 
     /// A detector out of a training's weights.
-    pub(crate) fn of_detector(id: &str, weights: &DetectorWeights, threshold: f64) -> Self {
+    pub(crate) fn of_detector(
+        id: &str,
+        weights: &DetectorWeights,
+        threshold: f64,
+        bank_threshold: Option<f64>,
+    ) -> Self {
         let state = weights.to_state();
-        let card = Card { version: String::new(), threshold };
+        let card = Card { version: String::new(), threshold, bank_threshold };
         Self::build(id, &state, &state.to_safetensors(), Some(card))
             .expect("weights of a detector are a detector")
     }
@@ -141,6 +151,7 @@ impl Model {
         let info = ModelInfo {
             id: id.to_owned(),
             kind,
+            bank_threshold: card.as_ref().and_then(|card| card.bank_threshold),
             version: card.map(|card| card.version).unwrap_or_default(),
             digest_sha256: hex(&Sha256::digest(bytes)),
             parameters: state.parameters(),
@@ -178,7 +189,7 @@ fn card_beside(path: &Path) -> Result<Option<Card>, ModelError> {
 
 fn parse_card(text: &str) -> Result<Card, ModelError> {
     let card: Card = serde_json::from_str(text).map_err(|e| ModelError::Card(e.to_string()))?;
-    if !card.threshold.is_finite() {
+    if !card.threshold.is_finite() || !card.bank_threshold.unwrap_or(0.0).is_finite() {
         return Err(ModelError::Card("its threshold is not finite".to_owned()));
     }
     Ok(card)
@@ -215,6 +226,9 @@ mod tests {
         assert_eq!(card["digest_sha256"], info.digest_sha256);
         assert_eq!(card["parameters"], info.parameters);
         assert_eq!(card["threshold"], info.threshold);
+        assert_eq!(card["bank_threshold"], info.bank_threshold.unwrap());
+        assert_eq!(card["held_out"]["threshold"], info.threshold);
+        assert_eq!(card["held_out"]["bank"]["threshold"], info.bank_threshold.unwrap());
     }
 
     #[test]

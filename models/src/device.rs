@@ -41,8 +41,6 @@ pub enum GraphicsApi {
     Metal,
     /// Direct3D 12.
     Dx12,
-    /// OpenGL, with kernels in WGSL.
-    Gl,
 }
 
 /// What an adapter is.
@@ -168,7 +166,6 @@ impl DeviceSpec {
             GraphicsApi::Vulkan => Ok(Device::vulkan(kind)),
             GraphicsApi::Metal => pinned(kind, WgpuBackend::Metal),
             GraphicsApi::Dx12 => pinned(kind, WgpuBackend::Dx12),
-            GraphicsApi::Gl => pinned(kind, WgpuBackend::Gl),
         }
     }
 }
@@ -187,14 +184,17 @@ fn pinned(kind: DeviceKind, api: WgpuBackend) -> Result<Device, String> {
     Ok(device)
 }
 
-/// The adapters of this machine; empty where there is no driver or no loader.
+/// The adapters of this machine that Vulkan, Metal or Direct3D 12 reaches; empty where there is no driver or no
+/// loader.
+///
+/// OpenGL is left alone: on a machine without a screen its loader writes complaints to the terminal, and its
+/// driver compiles a kernel for minutes.
 pub fn adapters() -> Vec<Adapter> {
     let listed = catch_unwind(|| {
-        const APIS: [(GraphicsApi, wgpu::Backends); 4] = [
+        const APIS: [(GraphicsApi, wgpu::Backends); 3] = [
             (GraphicsApi::Vulkan, wgpu::Backends::VULKAN),
             (GraphicsApi::Metal, wgpu::Backends::METAL),
             (GraphicsApi::Dx12, wgpu::Backends::DX12),
-            (GraphicsApi::Gl, wgpu::Backends::GL),
         ];
         APIS.into_iter().flat_map(|(api, backends)| adapters_on(api, backends)).collect::<Vec<_>>()
     });
@@ -253,8 +253,8 @@ pub fn select(choice: DeviceChoice) -> Result<Selection, DeviceError> {
 
 /// The choice itself, for any list of adapters.
 ///
-/// Software adapters are never taken. Their Vulkan driver brings the process down on SPIR-V kernels, their OpenGL
-/// driver compiles a kernel for minutes, and both would compute on the CPU, which is here without them.
+/// Software adapters are never taken: their Vulkan driver brings the process down on SPIR-V kernels, and they would
+/// compute on the CPU, which is here without them.
 fn select_among(choice: DeviceChoice, adapters: &[Adapter]) -> Result<Selection, DeviceError> {
     let usable = |adapter: &&Adapter| match choice {
         DeviceChoice::Cpu => false,
@@ -327,10 +327,10 @@ mod tests {
     }
 
     #[test]
-    fn a_card_goes_before_an_integrated_one_and_vulkan_before_gl() {
+    fn a_card_goes_before_an_integrated_one_and_vulkan_before_others() {
         let adapters = [
             adapter("Chip", GraphicsApi::Vulkan, AdapterKind::Integrated),
-            adapter("Card", GraphicsApi::Gl, AdapterKind::Discrete),
+            adapter("Card", GraphicsApi::Dx12, AdapterKind::Discrete),
             adapter("Card", GraphicsApi::Vulkan, AdapterKind::Discrete),
         ];
         let selection = select_among(DeviceChoice::Auto, &adapters).unwrap();
@@ -340,13 +340,13 @@ mod tests {
     #[test]
     fn software_adapters_are_never_taken() {
         let on = |api| adapter("llvmpipe", api, AdapterKind::Software);
-        let adapters = [on(GraphicsApi::Vulkan), on(GraphicsApi::Gl)];
+        let adapters = [on(GraphicsApi::Vulkan), on(GraphicsApi::Dx12)];
         for choice in [DeviceChoice::Vulkan, DeviceChoice::Wgpu] {
             let refused = select_among(choice, &adapters).unwrap_err();
             assert!(refused.to_string().contains("llvmpipe"), "{refused}");
         }
-        let card = adapter("Card", GraphicsApi::Gl, AdapterKind::Discrete);
-        let selection = select_among(DeviceChoice::Wgpu, &[on(GraphicsApi::Gl), card]).unwrap();
+        let card = adapter("Card", GraphicsApi::Dx12, AdapterKind::Discrete);
+        let selection = select_among(DeviceChoice::Wgpu, &[on(GraphicsApi::Dx12), card]).unwrap();
         assert_eq!(selection.devices[0].label, "wgpu:Card");
     }
 

@@ -5,10 +5,11 @@ use std::thread;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::catalog::{Model, Network};
+use crate::detector::kernel::bank::BankScratch;
 use crate::detector::kernel::{DetectorKernel, DetectorScratch};
 use crate::detector::net::DetectorNet;
 use crate::detector::normalise::features_into;
-use crate::detector::{FEATURES, PADDED, POSITIONS, spread};
+use crate::detector::{FEATURES, PADDED, POSITIONS, contrast, spread};
 use crate::device::DeviceSpec;
 use crate::gru::kernel::GruKernel;
 use crate::gru::net::GruNet;
@@ -29,7 +30,7 @@ const DETECTOR_BATCH_MAX: usize = 32;
 #[derive(Clone, Debug)]
 pub(crate) enum Raw {
     Logits([f32; CLASSES]),
-    Readings(Box<[f32]>),
+    Readings { contrast: f32, readings: Box<[f32]> },
 }
 
 impl Raw {
@@ -37,10 +38,13 @@ impl Raw {
     pub(crate) fn score(&self) -> f32 {
         match self {
             Self::Logits(logits) => abnormal_share(*logits),
-            Self::Readings(readings) => {
-                readings.iter().copied().fold(0.0, |best, v| if v.is_nan() || v > best { v } else { best })
-            }
+            Self::Readings { contrast, .. } => *contrast,
         }
+    }
+
+    /// What the distances of a window's positions say, wherever they were computed.
+    fn of_distances(distances: &[f32]) -> Self {
+        Self::Readings { contrast: contrast::in_window(distances), readings: spread(distances) }
     }
 }
 
@@ -81,18 +85,18 @@ impl Engine {
     /// Computes windows of [`WINDOW`] finite readings each. May panic where a device fails.
     pub(crate) fn run(&mut self, windows: &[&[f32]]) -> Result<Vec<Raw>, String> {
         match self {
-            Self::GruCpu(kernel) => Ok(on_cores(windows, |part| {
+            Self::GruCpu(kernel) => Ok(on_cores(windows, WINDOWS_PER_THREAD_MIN, |part| {
                 let mut logits = vec![[0.0; CLASSES]; part.len()];
                 kernel.score(part, &mut logits);
                 logits.into_iter().map(Raw::Logits).collect()
             })),
-            Self::DetectorCpu(kernel) => Ok(on_cores(windows, |part| {
+            Self::DetectorCpu(kernel) => Ok(on_cores(windows, WINDOWS_PER_THREAD_MIN, |part| {
                 let mut scratch = DetectorScratch::default();
                 let mut distances = vec![0.0; POSITIONS];
                 part.iter()
                     .map(|window| {
                         kernel.distances(window, &mut scratch, &mut distances);
-                        Raw::Readings(spread(&distances))
+                        Raw::of_distances(&distances)
                     })
                     .collect()
             })),
@@ -105,9 +109,35 @@ impl Engine {
             Self::DetectorBurn(net, device) => in_batches(windows, DETECTOR_BATCH_MAX, |part| {
                 let input = Tensor::from_data(features_of(part), &*device);
                 let distances = numbers(net.distances(input))?;
-                Ok(distances.chunks_exact(POSITIONS).map(|row| Raw::Readings(spread(row))).collect())
+                Ok(distances.chunks_exact(POSITIONS).map(Raw::of_distances).collect())
             }),
         }
+    }
+}
+
+/// The detector with banks: on the CPU's cores, whatever device the windows alone are scored on.
+pub(crate) struct BankEngine(DetectorKernel);
+
+impl BankEngine {
+    /// None for a model that takes no bank.
+    pub(crate) fn new(model: &Model) -> Option<Self> {
+        match model.network() {
+            Network::Gru(_) => None,
+            Network::Detector(weights) => Some(Self(DetectorKernel::new(weights))),
+        }
+    }
+
+    /// Computes windows of [`WINDOW`] readings with their banks.
+    pub(crate) fn run(&self, windows: &[(&[f32], &[f32])]) -> Vec<Raw> {
+        on_cores(windows, 1, |part| {
+            let mut scratch = BankScratch::default();
+            let one = |(window, bank): &(&[f32], &[f32])| {
+                self.0.against_bank(window, bank, &mut scratch);
+                let contrast = contrast::in_bank(scratch.distances(), scratch.inside());
+                Raw::Readings { contrast, readings: spread(scratch.distances()) }
+            };
+            part.iter().map(one).collect()
+        })
     }
 }
 
@@ -121,9 +151,13 @@ pub(crate) fn features_of(windows: &[&[f32]]) -> TensorData {
 }
 
 /// Shares the windows among the cores; the order of the answers is that of the windows.
-fn on_cores(windows: &[&[f32]], run: impl Fn(&[&[f32]]) -> Vec<Raw> + Sync) -> Vec<Raw> {
+fn on_cores<T: Sync>(
+    windows: &[T],
+    per_thread_min: usize,
+    run: impl Fn(&[T]) -> Vec<Raw> + Sync,
+) -> Vec<Raw> {
     let cores = thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
-    let threads = cores.min(windows.len().div_ceil(WINDOWS_PER_THREAD_MIN));
+    let threads = cores.min(windows.len().div_ceil(per_thread_min));
     if threads <= 1 {
         return run(windows);
     }

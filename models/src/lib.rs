@@ -30,6 +30,12 @@ pub use state::{FILE_BYTES_MAX, StateError, TENSORS_MAX};
 /// Readings in a window.
 pub const WINDOW: usize = 720;
 
+/// Fewest readings that make a bank.
+pub const BANK_READINGS_MIN: usize = 480;
+
+/// Most readings of a bank; of a longer one the newest count.
+pub const BANK_READINGS_MAX: usize = 3_600;
+
 /// The batch sizes that a device sees: any other count is filled up to the next of them, so that kernels are
 /// compiled and tuned once.
 pub const BATCHES: [usize; 4] = [1, 8, 32, 256];

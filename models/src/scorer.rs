@@ -10,17 +10,19 @@ use serde::Serialize;
 
 use crate::catalog::{Model, ModelInfo};
 use crate::device::DeviceSpec;
-use crate::engine::{Engine, Raw};
-use crate::{BATCHES, WINDOW, canary};
+use crate::engine::{BankEngine, Engine, Raw};
+use crate::{BANK_READINGS_MAX, BANK_READINGS_MIN, BATCHES, WINDOW, canary};
 
 /// What a model says of one window.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct WindowScore {
-    /// The model's score; the classifier's is a share from 0 to 1, the detector's is 0 or more.
+    /// The model's score; the classifier's is a share from 0 to 1, the detector's a contrast from 0 up, without a
+    /// unit: how far the window's most unusual stretch stands out from what is usual in it, or in its bank.
     pub score: f32,
     /// Whether the score is above the model's threshold.
     pub abnormal: bool,
-    /// Scores of the 720 readings, from the detector.
+    /// Scores of the 720 readings, from the detector, for charts: mean squared distances to the most similar
+    /// stretch, in a unit of the window's own (of its bank's, where one was given). Not to be compared with `score`.
     pub readings: Option<Box<[f32]>>,
     /// Logits of normal and abnormal, from the classifier.
     pub logits: Option<[f32; 2]>,
@@ -73,6 +75,25 @@ pub enum ScoreError {
         /// Place of the reading in the window.
         reading: usize,
     },
+    /// A bank is shorter than [`BANK_READINGS_MIN`].
+    #[error("the bank of window {window} has {readings} readings, at least {BANK_READINGS_MIN} are needed")]
+    BankTooShort {
+        /// Place of the window in the call.
+        window: usize,
+        /// Length of its bank.
+        readings: usize,
+    },
+    /// A reading of a bank is not a finite number.
+    #[error("reading {reading} of the bank of window {window} is not a finite number")]
+    BankNotFinite {
+        /// Place of the window in the call.
+        window: usize,
+        /// Place of the reading in the bank, as it was given.
+        reading: usize,
+    },
+    /// The model takes no bank.
+    #[error("this model takes no bank")]
+    NoBank,
     /// The device could not be opened.
     #[error("device {label} could not be opened: {reason}")]
     Open {
@@ -94,6 +115,8 @@ pub struct Scorer {
     info: ModelInfo,
     label: String,
     engine: Engine,
+    /// None for a model that takes no bank.
+    bank: Option<BankEngine>,
     /// Scores of the canary windows by the reference.
     expected: Vec<f32>,
     /// Why the device can't be used any more: its state after a failure is unknown.
@@ -115,7 +138,14 @@ impl Scorer {
         let engine = catch_unwind(AssertUnwindSafe(|| Engine::open(model, device)))
             .map_err(|panic| open(words(&*panic)))?
             .map_err(open)?;
-        Ok(Self { info: model.info().clone(), label: device.label.clone(), engine, expected, broken: None })
+        Ok(Self {
+            info: model.info().clone(),
+            label: device.label.clone(),
+            engine,
+            bank: BankEngine::new(model),
+            expected,
+            broken: None,
+        })
     }
 
     /// The same model as burn computes it on the CPU: slow, and the measure of every other path.
@@ -173,10 +203,29 @@ impl Scorer {
     pub fn score(&mut self, windows: &[&[f32]]) -> Result<Vec<WindowScore>, ScoreError> {
         check(windows)?;
         let raw = self.compute(windows)?;
-        if raw.iter().any(|raw| !raw.score().is_finite()) {
-            return Err(ScoreError::Nonsense);
-        }
-        Ok(raw.into_iter().map(|raw| self.judge(raw)).collect())
+        judged(raw, self.info.threshold)
+    }
+
+    /// Scores windows that are given with a bank each: up to [`BANK_READINGS_MAX`] readings of the sensor before the
+    /// window, oldest first, [`BANK_READINGS_MIN`] at least; of a longer bank the newest count.
+    ///
+    /// The contrast is to the bank, has its own threshold ([`ModelInfo::bank_threshold`]; without one nothing is
+    /// abnormal) and calls for calibration of its own. Always computed on the CPU, about twenty times as long as
+    /// a window alone.
+    ///
+    /// # Errors
+    ///
+    /// [`ScoreError::NoBank`] for a classifier; no window, windows and banks of other lengths or with numbers that
+    /// are not finite.
+    pub fn score_with_bank(&mut self, windows: &[(&[f32], &[f32])]) -> Result<Vec<WindowScore>, ScoreError> {
+        let engine = self.bank.as_ref().ok_or(ScoreError::NoBank)?;
+        check(&windows.iter().map(|(window, _)| *window).collect::<Vec<_>>())?;
+        check_banks(windows)?;
+        let newest = |bank: &'_ [f32]| bank.len().saturating_sub(BANK_READINGS_MAX);
+        let windows: Vec<(&[f32], &[f32])> =
+            windows.iter().map(|(window, bank)| (*window, &bank[newest(bank)..])).collect();
+        let raw = guarded(|| Ok(engine.run(&windows)))?;
+        judged(raw, self.info.bank_threshold.unwrap_or(f64::INFINITY))
     }
 
     /// Scores a few fixed windows and compares them with what the reference said when this scorer was made.
@@ -206,17 +255,34 @@ impl Scorer {
         }
         computed
     }
+}
 
-    fn judge(&self, raw: Raw) -> WindowScore {
+fn judged(raw: Vec<Raw>, threshold: f64) -> Result<Vec<WindowScore>, ScoreError> {
+    if raw.iter().any(|raw| !raw.score().is_finite()) {
+        return Err(ScoreError::Nonsense);
+    }
+    let judge = |raw: Raw| {
         let score = raw.score();
-        let abnormal = f64::from(score) > self.info.threshold;
-        match raw {
-            Raw::Logits(logits) => WindowScore { score, abnormal, readings: None, logits: Some(logits) },
-            Raw::Readings(readings) => {
-                WindowScore { score, abnormal, readings: Some(readings), logits: None }
-            }
+        let abnormal = f64::from(score) > threshold;
+        let (readings, logits) = match raw {
+            Raw::Logits(logits) => (None, Some(logits)),
+            Raw::Readings { readings, .. } => (Some(readings), None),
+        };
+        WindowScore { score, abnormal, readings, logits }
+    };
+    Ok(raw.into_iter().map(judge).collect())
+}
+
+fn check_banks(windows: &[(&[f32], &[f32])]) -> Result<(), ScoreError> {
+    for (window, (_, bank)) in windows.iter().enumerate() {
+        if bank.len() < BANK_READINGS_MIN {
+            return Err(ScoreError::BankTooShort { window, readings: bank.len() });
+        }
+        if let Some(reading) = bank.iter().position(|v| !v.is_finite()) {
+            return Err(ScoreError::BankNotFinite { window, reading });
         }
     }
+    Ok(())
 }
 
 fn check(windows: &[&[f32]]) -> Result<(), ScoreError> {

@@ -4,7 +4,9 @@
 
 use std::path::{Path, PathBuf};
 
-use nightshift_models::{BATCHES, DeviceSpec, Model, ScoreError, Scorer, WINDOW, WindowScore};
+use nightshift_models::{
+    BANK_READINGS_MAX, BANK_READINGS_MIN, BATCHES, DeviceSpec, Model, ScoreError, Scorer, WINDOW, WindowScore,
+};
 use proptest::prelude::*;
 
 fn fixture(name: &str) -> PathBuf {
@@ -73,9 +75,59 @@ fn a_detector_gives_each_reading_a_score() {
         let readings = score.readings.unwrap();
         assert_eq!(readings.len(), WINDOW);
         assert!(readings.iter().all(|v| v.is_finite() && *v >= 0.0));
-        assert_eq!(score.score, readings.iter().copied().fold(0.0, f32::max));
+        assert!(score.score.is_finite() && score.score >= 0.0);
         assert!(score.logits.is_none());
     }
+}
+
+#[test]
+fn one_unusual_stretch_stands_out_on_every_scale() {
+    let mut scorer = scorer(&Model::builtin_detector());
+    let calm: Vec<f32> =
+        (0..WINDOW).map(|i| (i as f32 * 0.13).sin() + 0.05 * ((i * i) as f32 * 0.7).sin()).collect();
+    let mut hit = calm.clone();
+    hit[400..440].iter_mut().for_each(|v| *v += 3.0);
+    for unit in [1.0, 1e-3, 1e6] {
+        let scaled = |window: &[f32]| window.iter().map(|v| v * unit).collect::<Vec<f32>>();
+        let scores = scorer.score(&[&scaled(&calm), &scaled(&hit)]).unwrap();
+        assert!(!scores[0].abnormal && scores[0].score < 1.0, "{}", scores[0].score);
+        assert!(scores[1].abnormal && scores[1].score > 10.0 * scores[0].score, "{}", scores[1].score);
+    }
+}
+
+#[test]
+fn a_bank_tells_what_a_window_alone_cannot() {
+    let mut scorer = scorer(&Model::builtin_detector());
+    let reading =
+        |i: usize| (i as f32 * 0.13).sin() + 0.05 * ((i as f32 * 12.9898).sin() * 43_758.547).fract();
+    let bank: Vec<f32> = (0..BANK_READINGS_MAX).map(reading).collect();
+    let same: Vec<f32> = (BANK_READINGS_MAX..BANK_READINGS_MAX + WINDOW).map(reading).collect();
+    // Every stretch is like every other in it, and none is like the bank.
+    let other: Vec<f32> = (0..WINDOW).map(|i| 2.0 + reading(3 * i)).collect();
+    let alone = scorer.score(&[&other]).unwrap();
+    let scores = scorer.score_with_bank(&[(&same, &bank), (&other, &bank)]).unwrap();
+    assert!(!alone[0].abnormal && !scores[0].abnormal && scores[1].score > 2.0 * scores[0].score);
+    assert_eq!(scores[1].readings.as_ref().unwrap().len(), WINDOW);
+    let mut longer = vec![50.0; 100];
+    longer.extend(&bank);
+    assert_eq!(scorer.score_with_bank(&[(&same, &longer)]).unwrap()[0], scores[0]);
+}
+
+#[test]
+fn wrong_banks_are_named() {
+    let mut detector = scorer(&Model::builtin_detector());
+    let window = vec![1.0; WINDOW];
+    let mut bank = vec![1.0; BANK_READINGS_MIN];
+    let score = detector.score_with_bank(&[(&window, &bank)]).unwrap();
+    assert!(score[0].score.abs() < 1e-6 && !score[0].abnormal);
+    let short = &bank[1..];
+    let refused = detector.score_with_bank(&[(&window, &bank), (&window, short)]);
+    assert_eq!(refused, Err(ScoreError::BankTooShort { window: 1, readings: BANK_READINGS_MIN - 1 }));
+    assert_eq!(scorer(&gru()).score_with_bank(&[(&window, &bank)]), Err(ScoreError::NoBank));
+    assert_eq!(detector.score_with_bank(&[]), Err(ScoreError::NoWindow));
+    bank[7] = f32::NAN;
+    let refused = detector.score_with_bank(&[(&window, &bank)]);
+    assert_eq!(refused, Err(ScoreError::BankNotFinite { window: 0, reading: 7 }));
 }
 
 #[test]
@@ -146,12 +198,15 @@ proptest! {
             let fast = scorer(&model).score(&views(&windows)).unwrap();
             let slow = Scorer::reference(&model).unwrap().score(&views(&windows)).unwrap();
             for (fast, slow) in fast.iter().zip(&slow) {
-                let scale = slow.score.abs().max(1.0);
+                // Distances agree within a share of the highest one; a contrast divides that one by a level that is
+                // smaller by as much as the contrast is high.
+                let scale = slow.score.abs().max(1.0) * (1.0 + slow.score.abs());
                 prop_assert!((fast.score - slow.score).abs() <= 1e-5 * scale, "{} {}", fast.score, slow.score);
                 if let (Some(fast), Some(slow)) = (&fast.logits, &slow.logits) {
                     prop_assert!(fast.iter().zip(slow).all(|(f, s)| (f - s).abs() <= 1e-5 * s.abs().max(1.0)));
                 }
                 if let (Some(fast), Some(slow)) = (&fast.readings, &slow.readings) {
+                    let scale = slow.iter().copied().fold(1.0, f32::max);
                     let worst = fast.iter().zip(slow.iter()).map(|(f, s)| (f - s).abs()).fold(0.0, f32::max);
                     prop_assert!(worst <= 1e-5 * scale, "reading off by {worst} at scale {scale}");
                 }

@@ -31,7 +31,7 @@ fn config(steps: usize, checkpoint: Option<&Path>) -> TrainConfig {
         learning_rate: 2e-3,
         checkpoint,
         checkpoint_every: 3,
-        held_out_windows: 200,
+        held_out_windows: 100,
     }
 }
 

@@ -8,6 +8,8 @@
     reason = "several arrays share an index; ranges of constant length unroll"
 )]
 
+pub(crate) mod bank;
+
 use super::normalise::features_into;
 use super::{
     CHANNELS, DEPTH_TAPS, DILATIONS, DetectorWeights, EMBEDDING, FEATURES, MARGIN, PADDED, POSITIONS, SPAN,
@@ -132,18 +134,31 @@ widest! {
 
 #[inline(always)]
 fn distances_on<const FMA: bool>(kernel: &DetectorKernel, scratch: &mut DetectorScratch) {
-    let mut count = PADDED - (STEM_TAPS - 1);
-    stem::<FMA>(kernel, &scratch.features, &mut scratch.rows[..count]);
+    encode::<FMA>(kernel, &scratch.features, &mut scratch.rows, &mut scratch.mixed, &mut scratch.narrow);
+    pool(&mut scratch.narrow, &mut scratch.half);
+    embed(&scratch.narrow[..POSITIONS], PADDED_POSITIONS, &mut scratch.columns, &mut scratch.norms);
+    let norms = &mut scratch.norms[..POSITIONS];
+    stretches(&scratch.features, kernel.readings, &mut scratch.readings, norms);
+    nearest::<FMA>(&scratch.columns, &scratch.readings, &scratch.norms, &mut scratch.nearest);
+}
+
+/// One vector per reading, from the features of readings with their margins.
+#[inline(always)]
+fn encode<const FMA: bool>(
+    kernel: &DetectorKernel,
+    features: &[f32],
+    rows: &mut [Channels],
+    mixed: &mut [Channels],
+    out: &mut [Embedding],
+) {
+    let mut count = features.len() / FEATURES - (STEM_TAPS - 1);
+    stem::<FMA>(kernel, features, &mut rows[..count]);
     for (block, dilation) in kernel.blocks.iter().zip(DILATIONS) {
         count -= dilation * (DEPTH_TAPS - 1);
-        depth::<FMA>(block, dilation, &scratch.rows, &mut scratch.mixed[..count]);
-        point::<FMA>(block, dilation * (DEPTH_TAPS - 1) / 2, &scratch.mixed, &mut scratch.rows[..], count);
+        depth::<FMA>(block, dilation, rows, &mut mixed[..count]);
+        point::<FMA>(block, dilation * (DEPTH_TAPS - 1) / 2, mixed, rows, count);
     }
-    head::<FMA>(kernel, &scratch.rows[..count], &mut scratch.narrow);
-    pool(&mut scratch.narrow, &mut scratch.half);
-    embed(&scratch.narrow[..POSITIONS], &mut scratch.columns, &mut scratch.norms);
-    stretches(&scratch.features, kernel.readings, &mut scratch.readings, &mut scratch.norms);
-    nearest::<FMA>(&scratch.columns, &scratch.readings, &scratch.norms, &mut scratch.nearest);
+    head::<FMA>(kernel, &rows[..count], out);
 }
 
 /// The taps of a reading lie side by side in the features already, so the convolution is a product.
@@ -243,7 +258,7 @@ fn head<const FMA: bool>(kernel: &DetectorKernel, rows: &[Channels], out: &mut [
 #[inline(always)]
 fn pool(rows: &mut [Embedding], half: &mut [Embedding]) {
     let mut width = 1;
-    let mut count = WINDOW;
+    let mut count = rows.len();
     while 2 * width <= SPAN {
         if 4 * width > SPAN {
             half[..count].copy_from_slice(&rows[..count]);
@@ -257,26 +272,26 @@ fn pool(rows: &mut [Embedding], half: &mut [Embedding]) {
         }
         width *= 2;
     }
-    for at in 0..POSITIONS {
+    for at in 0..rows.len() - SPAN + 1 {
         for (sum, tail) in rows[at].iter_mut().zip(half[at + width]) {
             *sum = (*sum + tail) * (1.0 / SPAN as f32);
         }
     }
 }
 
-/// Centres the embeddings, turns them by component and adds up their squares.
+/// Centres the embeddings, turns them by component, `width` positions each, and adds up their squares.
 #[inline(always)]
-fn embed(rows: &[Embedding], columns: &mut [f32], norms: &mut [f32]) {
+fn embed(rows: &[Embedding], width: usize, columns: &mut [f32], norms: &mut [f32]) {
     let mut mean = [0.0_f32; EMBEDDING];
     for row in rows {
         mean.iter_mut().zip(row).for_each(|(mean, v)| *mean += v);
     }
-    mean.iter_mut().for_each(|v| *v /= POSITIONS as f32);
+    mean.iter_mut().for_each(|v| *v /= rows.len() as f32);
     for (at, row) in rows.iter().enumerate() {
         let mut norm = 0.0;
         for k in 0..EMBEDDING {
             let v = row[k] - mean[k];
-            columns[k * PADDED_POSITIONS + at] = v;
+            columns[k * width + at] = v;
             norm += v * v;
         }
         norms[at] = norm;
@@ -287,9 +302,9 @@ fn embed(rows: &[Embedding], columns: &mut [f32], norms: &mut [f32]) {
 #[inline(always)]
 fn stretches(features: &[f32], factor: f32, readings: &mut [f32], norms: &mut [f32]) {
     let values = features[MARGIN * FEATURES..].iter().step_by(FEATURES);
-    readings[..WINDOW].iter_mut().zip(values).for_each(|(to, value)| *to = value * factor);
+    readings[..norms.len() + SPAN - 1].iter_mut().zip(values).for_each(|(to, value)| *to = value * factor);
     let mut sum: f64 = readings[..SPAN].iter().map(|v| f64::from(*v).powi(2)).sum();
-    for (at, norm) in norms[..POSITIONS].iter_mut().enumerate() {
+    for (at, norm) in norms.iter_mut().enumerate() {
         *norm += sum as f32;
         sum += f64::from(readings[at + SPAN]).powi(2) - f64::from(readings[at]).powi(2);
     }
@@ -304,7 +319,7 @@ fn nearest<const FMA: bool>(columns: &[f32], readings: &[f32], norms: &[f32], ou
         let first_strip = (block + SPAN) / (STRIP * LANES);
         for strip in first_strip..PADDED_POSITIONS / (STRIP * LANES) {
             let at = strip * STRIP * LANES;
-            let products = products::<FMA>(columns, readings, block, at);
+            let products = products::<FMA>(columns, readings, PADDED_POSITIONS, block, at);
             for g in 0..STRIP {
                 let to = at + g * LANES;
                 let others = Lanes::load(&norms[to..]);
@@ -333,12 +348,13 @@ fn nearest<const FMA: bool>(columns: &[f32], readings: &[f32], norms: &[f32], ou
 fn products<const FMA: bool>(
     columns: &[f32],
     readings: &[f32],
+    width: usize,
     block: usize,
     at: usize,
 ) -> [[Lanes; STRIP]; BLOCK] {
     let mut sums = [[Lanes::ZERO; STRIP]; BLOCK];
-    let learned = columns.chunks_exact(PADDED_POSITIONS);
-    for column in learned.chain(readings.windows(PADDED_POSITIONS).take(SPAN)) {
+    let learned = columns.chunks_exact(width);
+    for column in learned.chain(readings.windows(width).take(SPAN)) {
         let others: [Lanes; STRIP] = std::array::from_fn(|g| Lanes::load(&column[at + g * LANES..]));
         for (r, sum) in sums.iter_mut().enumerate() {
             let x = Lanes::splat(column[block + r]);

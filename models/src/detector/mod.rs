@@ -1,10 +1,13 @@
 //! The built-in detector: how unlike every other stretch of its own window is each stretch of it?
 //!
 //! A small convolutional encoder turns the window into one embedding per position, each standing for the
-//! [`SPAN`] readings that begin there; the readings themselves, scaled by a learned factor, are the rest of it. A position's distance is the smallest squared distance to any position
-//! that shares no reading with it; a reading's score is the mean over the stretches that cover it; a window's
-//! score is its highest reading. Nothing about a sensor is needed but the window itself.
+//! [`SPAN`] readings that begin there; the readings themselves, scaled by a learned factor, are the rest of it. A
+//! position's distance is the smallest squared distance to any position that shares no reading with it. A reading's
+//! score, in that unit, is the mean over the stretches that cover it; a window's score is the [`contrast`] of its
+//! distances, without a unit. Nothing about a sensor is needed but the window itself; a bank of what the sensor did
+//! before makes it better.
 
+pub(crate) mod contrast;
 pub(crate) mod kernel;
 pub(crate) mod net;
 pub(crate) mod normalise;

@@ -4,7 +4,7 @@
 //! deviation keeps an outlier from hiding itself, the deviation keeps a nearly constant window from blowing
 //! up. Amplitudes stay visible, unlike with a norm over each stretch.
 
-use super::{FEATURES, MARGIN, PADDED};
+use super::{FEATURES, MARGIN};
 use crate::WINDOW;
 
 /// Normalised values and steps are cut off here, in units of the window's scale.
@@ -57,31 +57,38 @@ fn deviation(values: &[f32]) -> f32 {
 /// Fills `features` (`[PADDED, FEATURES]`, row-major) from a window of [`WINDOW`] finite readings.
 pub(crate) fn features_into(window: &[f32], features: &mut [f32]) {
     assert_eq!(window.len(), WINDOW, "a window has {WINDOW} readings");
-    assert_eq!(features.len(), PADDED * FEATURES, "one row of features for each padded reading");
-    let mut scratch = Vec::with_capacity(WINDOW);
-    let mut values: Vec<f32> = window.iter().map(|v| v.clamp(-READING_MAX, READING_MAX)).collect();
-    let scale = Scale::of(&values, &mut scratch);
+    sequence_into(window, WINDOW, features);
+}
+
+/// The same for any number of readings, of which the first `reference` ones set the scale.
+pub(crate) fn sequence_into(readings: &[f32], reference: usize, features: &mut [f32]) {
+    let padded = readings.len() + 2 * MARGIN;
+    assert_eq!(features.len(), padded * FEATURES, "one row of features for each padded reading");
+    let mut scratch = Vec::with_capacity(reference);
+    let mut values: Vec<f32> = readings.iter().map(|v| v.clamp(-READING_MAX, READING_MAX)).collect();
+    let scale = Scale::of(&values[..reference], &mut scratch);
     values.iter_mut().for_each(|v| *v = scale.apply(*v));
-    let steps: Vec<f32> = values.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let steps: Vec<f32> = values[..reference].windows(2).map(|pair| pair[1] - pair[0]).collect();
     let usual = Scale { centre: 0.0, ..Scale::of(&steps, &mut scratch) };
-    let mut before = values[mirror(0)];
+    let mut before = values[mirror(0, values.len())];
     for (padded, row) in features.chunks_exact_mut(FEATURES).enumerate() {
-        let value = values[mirror(padded)];
+        let value = values[mirror(padded, values.len())];
         let step = if padded == 0 { 0.0 } else { value - before };
         row.copy_from_slice(&[value, step, usual.apply(step)]);
         before = value;
     }
 }
 
-/// The reading that stands at a place of the padded window: mirrored at both ends without repeating them.
-fn mirror(padded: usize) -> usize {
+/// The reading that stands at a place of the padded ones: mirrored at both ends without repeating them.
+fn mirror(padded: usize, readings: usize) -> usize {
     let place = padded.abs_diff(MARGIN);
-    if place < WINDOW { place } else { 2 * (WINDOW - 1) - place }
+    if place < readings { place } else { 2 * (readings - 1) - place }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::detector::PADDED;
 
     fn features(window: &[f32]) -> Vec<f32> {
         let mut out = vec![f32::NAN; PADDED * FEATURES];

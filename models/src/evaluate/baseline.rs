@@ -35,6 +35,32 @@ pub(crate) fn raw_neighbour(window: &[f32]) -> Box<[f32]> {
     spread(&nearest)
 }
 
+/// The same against `bank` and window, in the bank's scale.
+pub(crate) fn raw_with_bank(window: &[f32], bank: &[f32]) -> Box<[f32]> {
+    let scale = Scale::of(bank, &mut Vec::with_capacity(bank.len()));
+    let values: Vec<f32> = bank.iter().chain(window).map(|v| scale.apply(*v)).collect();
+    let mut nearest = vec![f32::INFINITY; POSITIONS];
+    let mut closer = |position: usize, distance: f64| {
+        if let Some(at) = position.checked_sub(bank.len()) {
+            nearest[at] = nearest[at].min(distance.max(0.0) as f32);
+        }
+    };
+    for lag in SPAN..values.len() - SPAN + 1 {
+        // Positions of the window look back by the lag; those within it also ahead.
+        let first = bank.len().max(lag);
+        let square = |i: usize| f64::from(values[i] - values[i - lag]).powi(2);
+        let mut sum: f64 = (first..first + SPAN).map(square).sum();
+        for position in first..=values.len() - SPAN {
+            closer(position, sum);
+            closer(position - lag, sum);
+            if position + SPAN < values.len() {
+                sum += square(position + SPAN) - square(position);
+            }
+        }
+    }
+    spread(&nearest)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,6 +73,18 @@ mod tests {
         let scores = raw_neighbour(&window);
         let highest = (0..WINDOW).max_by(|a, b| scores[*a].total_cmp(&scores[*b])).unwrap();
         assert!((340..490).contains(&highest), "highest at {highest}");
+    }
+
+    #[test]
+    fn a_bank_makes_known_what_it_holds() {
+        let bank: Vec<f32> = (0..1_000).map(|i| ((i * i) % 97) as f32).collect();
+        let scores = raw_with_bank(&bank[280..], &bank);
+        assert!(scores.iter().all(|s| *s < 1e-3), "every stretch was there before");
+        let mut window = bank[280..].to_vec();
+        window[300..320].fill(0.0);
+        let scores = raw_with_bank(&window, &bank);
+        let highest = (0..WINDOW).max_by(|a, b| scores[*a].total_cmp(&scores[*b])).unwrap();
+        assert!((240..380).contains(&highest), "highest at {highest}");
     }
 
     #[test]

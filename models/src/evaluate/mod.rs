@@ -3,16 +3,19 @@
 //! Beside every figure of the network stand those of chance, of calling everything abnormal and of the raw
 //! nearest neighbour, which is the strongest method that costs nothing.
 
+mod bank;
 pub(crate) mod baseline;
 mod files;
 mod vus;
 
 use serde::{Deserialize, Serialize};
 
+pub use bank::BankReport;
 pub use files::{FileError, Labelled};
 pub use vus::{period, vus_pr};
 
 use crate::WINDOW;
+use crate::catalog::ModelKind;
 use crate::conformal::Calibration;
 use crate::scorer::{ScoreError, Scorer};
 use crate::series::{STRIDE, window_starts};
@@ -99,6 +102,9 @@ pub struct EvaluationReport {
     pub windows: WindowReport,
     /// Verdicts on windows by each sensor's calibration.
     pub calibrated: CalibratedReport,
+    /// The same with a bank for each window. None where no recording has a long enough prefix, or for a model that
+    /// takes no bank.
+    pub bank: Option<BankReport>,
     /// Each recording.
     pub series: Vec<SeriesReport>,
     /// Recordings that can't be judged, and why.
@@ -108,10 +114,18 @@ pub struct EvaluationReport {
 /// Scores of one recording's readings and windows after its prefix, by all methods.
 struct Judged {
     report: SeriesReport,
-    /// Highest scores of windows: positive or not, raw neighbour, network.
+    /// Windows: positive or not, raw neighbour's highest score of a reading, network's score.
     windows: Vec<(bool, f32, f32)>,
     /// From windows of the prefix.
     calibration: Calibration,
+    banked: Option<bank::Banked>,
+}
+
+impl Judged {
+    /// Windows: positive or not, the network's score.
+    fn scores(&self) -> Vec<(bool, f32)> {
+        self.windows.iter().map(|(positive, _, network)| (*positive, *network)).collect()
+    }
 }
 
 /// Evaluates a model on labelled recordings.
@@ -130,13 +144,18 @@ pub fn evaluate(scorer: &mut Scorer, recordings: &[Labelled]) -> Result<Evaluati
             None => judged.push(judge(scorer, recording)?),
         }
     }
+    let banked: Vec<bank::Banked> = judged.iter_mut().filter_map(|judged| judged.banked.take()).collect();
     let info = scorer.info();
     Ok(EvaluationReport {
         digest_sha256: info.digest_sha256.clone(),
         threshold: info.threshold,
         vus_pr: mean(&judged),
         windows: window_report(&judged, info.threshold),
-        calibrated: calibrated_report(&judged),
+        calibrated: calibrated_report(
+            judged.iter().map(|judged| (&judged.calibration, judged.scores())),
+            ALPHA,
+        ),
+        bank: bank::report(&banked),
         series: judged.into_iter().map(|judged| judged.report).collect(),
         skipped,
     })
@@ -178,7 +197,12 @@ fn judge(scorer: &mut Scorer, recording: &Labelled) -> Result<Judged, ScoreError
     for start in window_starts(recording.prefix, STRIDE) {
         prefix.push(scorer.score(&[&recording.values[start..start + WINDOW]])?[0].score);
     }
-    Ok(Judged { report, windows: window_scores(scorer, recording)?, calibration: Calibration::new(prefix) })
+    let banked = match scorer.info().kind {
+        ModelKind::Detector => bank::judge(scorer, recording, width)?,
+        ModelKind::Gru => None,
+    };
+    let windows = window_scores(scorer, recording)?;
+    Ok(Judged { report, windows, calibration: Calibration::new(prefix), banked })
 }
 
 /// Scores per reading by network and raw neighbour, from overlapping windows over the whole recording.
@@ -249,21 +273,25 @@ fn window_report(judged: &[Judged], threshold: f64) -> WindowReport {
     }
 }
 
-fn calibrated_report(judged: &[Judged]) -> CalibratedReport {
-    let calibrated: Vec<&Judged> = judged.iter().filter(|j| j.calibration.allows(ALPHA)).collect();
-    let verdicts: Vec<(bool, bool)> = calibrated
-        .iter()
-        .flat_map(|j| {
-            j.windows.iter().map(|(positive, _, score)| (*positive, j.calibration.p_value(*score) <= ALPHA))
-        })
-        .collect();
+/// From each recording's calibration and its windows: positive or not, score.
+fn calibrated_report<'a>(
+    judged: impl Iterator<Item = (&'a Calibration, Vec<(bool, f32)>)>,
+    alpha: f64,
+) -> CalibratedReport {
+    let mut recordings = 0;
+    let mut verdicts: Vec<(bool, bool)> = Vec::new();
+    for (calibration, windows) in judged {
+        let Some(threshold) = calibration.threshold(alpha) else { continue };
+        recordings += 1;
+        verdicts.extend(windows.iter().map(|(positive, score)| (*positive, f64::from(*score) > threshold)));
+    }
     let share = |of: bool| {
         let those = verdicts.iter().filter(|(positive, _)| *positive == of);
         those.clone().filter(|(_, abnormal)| *abnormal).count() as f64 / those.count().max(1) as f64
     };
     CalibratedReport {
-        alpha: ALPHA,
-        recordings: calibrated.len(),
+        alpha,
+        recordings,
         windows: verdicts.len(),
         positive: verdicts.iter().filter(|(positive, _)| *positive).count(),
         recall: share(true),
@@ -321,5 +349,8 @@ mod tests {
         assert!(figures.random < 0.1 && figures.everything < 0.1, "{figures:?}");
         assert!(report.windows.positive > 0 && report.windows.positive < report.windows.windows);
         assert_eq!(report.windows.auroc.everything, 0.5);
+        let bank = report.bank.unwrap();
+        assert_eq!((bank.recordings, bank.windows), (1, report.windows.windows));
+        assert!(bank.vus_pr > 0.5 && bank.vus_pr_raw_neighbour > 0.5 && bank.auroc > 0.9, "{bank:?}");
     }
 }

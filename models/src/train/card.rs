@@ -1,5 +1,7 @@
 //! The card that goes with a trained detector's weights.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::Trained;
@@ -7,12 +9,35 @@ use super::Trained;
 /// Figures on sensors that were not trained on, with injected anomalies.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HeldOut {
+    /// Contrast above which `false_alarm_rate` of the clean windows lie.
+    pub threshold: f64,
     /// Clean windows on which the threshold was set; as many with an anomaly each gave the figures below.
     pub clean_windows: usize,
     /// Share of clean windows above the threshold, by its making.
     pub false_alarm_rate: f64,
     /// Share of windows with an injected anomaly above the threshold.
     pub recall: f64,
+    /// The same for each kind of anomaly.
+    pub recall_by_kind: BTreeMap<String, f64>,
+    /// Chance that a window with an injected anomaly scores above a clean one.
+    pub auroc: f64,
+    /// The same figures where a bank of what the sensor did before is at hand. None without long recordings.
+    pub bank: Option<BankFigures>,
+}
+
+/// Figures of windows with a bank.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BankFigures {
+    /// Contrast above which `false_alarm_rate` of the clean windows lie.
+    pub threshold: f64,
+    /// Clean windows; as many with an anomaly each.
+    pub clean_windows: usize,
+    /// Share of clean windows above the threshold, by its making.
+    pub false_alarm_rate: f64,
+    /// Share of windows with an injected anomaly above the threshold.
+    pub recall: f64,
+    /// The same for each kind of anomaly.
+    pub recall_by_kind: BTreeMap<String, f64>,
     /// Chance that a window with an injected anomaly scores above a clean one.
     pub auroc: f64,
 }
@@ -47,8 +72,11 @@ pub struct ModelCard {
     pub digest_sha256: String,
     /// Count of its numbers.
     pub parameters: usize,
-    /// A window scoring above this is abnormal.
+    /// A window of a contrast above this is abnormal.
     pub threshold: f64,
+    /// The same for a window with a bank.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bank_threshold: Option<f64>,
     /// How the threshold was set.
     pub threshold_from: String,
     /// The training.
@@ -71,6 +99,7 @@ impl ModelCard {
             digest_sha256: info.digest_sha256.clone(),
             parameters: info.parameters,
             threshold: info.threshold,
+            bank_threshold: info.bank_threshold,
             threshold_from: format!(
                 "{} clean windows of held-out sensors; {} of them score above it",
                 trained.held_out.clean_windows, trained.held_out.false_alarm_rate

@@ -62,11 +62,20 @@ pub const KINDS: [Kind; 12] = [
     Kind::Saturation,
 ];
 
-/// Puts an anomaly of a random kind into `window`; gives the readings that are anomalous.
+/// What was put into a window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Injected {
+    /// What happened.
+    pub kind: Kind,
+    /// The readings that are anomalous.
+    pub readings: Range<usize>,
+}
+
+/// Puts an anomaly of a random kind into `window`; says which and where.
 ///
 /// `donor` is a window of another recording. None if nothing that could be seen came about; the window is then
 /// as it was.
-pub fn inject(window: &mut [f32], donor: &[f32], rng: &mut StdRng) -> Option<Range<usize>> {
+pub fn inject(window: &mut [f32], donor: &[f32], rng: &mut StdRng) -> Option<Injected> {
     assert!(window.len() == WINDOW && donor.len() == WINDOW, "windows have {WINDOW} readings");
     let mut scratch = Vec::with_capacity(WINDOW);
     let scale = Scale::of(window, &mut scratch);
@@ -78,7 +87,7 @@ pub fn inject(window: &mut [f32], donor: &[f32], rng: &mut StdRng) -> Option<Ran
         let change = changed.iter().zip(&*window).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         if change.is_finite() && change >= CHANGE_MIN * scale.unit {
             window.copy_from_slice(&changed);
-            return Some(if kind == Kind::Shift { range.start..range.start + SHIFT_LABEL } else { range });
+            return Some(Injected { kind, readings: range });
         }
     }
     None
@@ -211,7 +220,7 @@ mod tests {
         for _ in 0..300 {
             let clean = wave(0.1);
             let mut window = clean.clone();
-            let range = inject(&mut window, &wave(0.37), &mut rng).unwrap();
+            let range = inject(&mut window, &wave(0.37), &mut rng).unwrap().readings;
             assert!(!range.is_empty() && range.end <= WINDOW);
             assert!(window[range.clone()].iter().zip(&clean[range]).any(|(a, b)| a != b));
         }

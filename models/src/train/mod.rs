@@ -4,6 +4,7 @@ mod card;
 pub mod corpus;
 pub mod inject;
 mod loss;
+mod measure;
 mod optimiser;
 mod sample;
 
@@ -14,20 +15,20 @@ use burn::tensor::{Device, Tensor};
 use rand::rngs::StdRng;
 use serde::{Deserialize, Serialize};
 
-pub use card::{HeldOut, ModelCard, TrainingFacts};
+pub use card::{BankFigures, HeldOut, ModelCard, TrainingFacts};
 pub use corpus::{Corpus, CorpusError, Recording};
+pub use measure::measure;
 
 use crate::catalog::Model;
 use crate::detector::{
     BlockWeights, CHANNELS, DEPTH_TAPS, DILATIONS, DetectorWeights, EMBEDDING, FEATURES, SPAN, STEM_TAPS,
 };
-use crate::device::DeviceSpec;
 use crate::engine::features_of;
-use crate::scorer::{ScoreError, Scorer};
+use crate::scorer::ScoreError;
 use crate::state::StateError;
 use loss::Ranking;
 use optimiser::Training;
-use sample::{batch, clean, rng_of};
+use sample::{batch, rng_of};
 
 /// Most steps of one training; the count is kept in a 32-bit number.
 pub const STEPS_MAX: usize = 10_000_000;
@@ -43,9 +44,6 @@ const REST: f64 = 0.01;
 
 /// Most windows on which a threshold is set.
 pub const HELD_OUT_WINDOWS_MAX: usize = 100_000;
-
-/// Share of clean windows that may come out above the threshold.
-const FALSE_ALARMS: f64 = 0.01;
 
 /// Step whose random numbers are kept for the held-out windows.
 const HELD_OUT_STEP: usize = usize::MAX;
@@ -171,8 +169,10 @@ pub fn train(
         }
     }
     let weights = training.net.weights();
-    let (threshold, figures) = judge(&weights, held_out, config)?;
-    let model = Model::of_detector("detector", &weights, threshold);
+    let model = Model::of_detector("detector", &weights, 0.0, None);
+    let figures = measure(&model, held_out, config.held_out_windows, config.seed)?;
+    let bank = figures.bank.as_ref().map(|bank| bank.threshold);
+    let model = Model::of_detector("detector", &weights, figures.threshold, bank);
     Ok(Trained { model, held_out: figures, steps: training.step, weights })
 }
 
@@ -238,33 +238,4 @@ fn initial(seed: u64) -> DetectorWeights {
     let head = normals(CHANNELS * EMBEDDING, 2 * CHANNELS, &mut rng);
     let readings = vec![-0.5 * (SPAN as f32).ln()];
     DetectorWeights { stem, stem_bias: vec![0.0; CHANNELS], blocks: blocks.to_vec(), head, readings }
-}
-
-/// The threshold above which [`FALSE_ALARMS`] of clean held-out windows come out, and what it does there.
-fn judge(
-    weights: &DetectorWeights,
-    corpus: &Corpus,
-    config: &TrainConfig,
-) -> Result<(f64, HeldOut), TrainError> {
-    let count = config.held_out_windows;
-    let mut scorer = Scorer::new(&Model::of_detector("detector", weights, 0.0), &DeviceSpec::cpu())?;
-    let mut rng = rng_of(config.seed, HELD_OUT_STEP);
-    let mut score = |windows: &[Vec<f32>]| -> Result<Vec<f32>, TrainError> {
-        let views: Vec<&[f32]> = windows.iter().map(Vec::as_slice).collect();
-        Ok(scorer.score(&views)?.iter().map(|score| score.score).collect())
-    };
-    let normal: Vec<Vec<f32>> = (0..count).map_while(|_| clean(corpus, &mut rng)).collect();
-    if normal.len() < count {
-        return Err(TrainError::NoWindows);
-    }
-    let anomalous = batch(corpus, count, &mut rng).ok_or(TrainError::NoWindows)?.windows;
-    let mut clean = score(&normal)?;
-    let injected = score(&anomalous)?;
-    clean.sort_by(f32::total_cmp);
-    let threshold = f64::from(clean[((1.0 - FALSE_ALARMS) * count as f64) as usize]);
-    let recall =
-        injected.iter().filter(|s| f64::from(**s) > threshold).count() as f64 / injected.len() as f64;
-    let auroc = crate::evaluate::auroc(&injected, &clean);
-    let figures = HeldOut { clean_windows: clean.len(), false_alarm_rate: FALSE_ALARMS, recall, auroc };
-    Ok((threshold, figures))
 }

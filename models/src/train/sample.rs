@@ -5,10 +5,10 @@ use std::ops::Range;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use super::corpus::Corpus;
-use super::inject::{inject, log_uniform, normal};
-use crate::WINDOW;
+use super::corpus::{Corpus, Recording};
+use super::inject::{Kind, inject, log_uniform, normal};
 use crate::evaluate::baseline::raw_neighbour;
+use crate::{BANK_READINGS_MAX, WINDOW};
 
 /// Draws until a window with an anomaly comes about; recordings that are flat for days give none.
 const DRAWS_MAX: usize = 200;
@@ -27,9 +27,47 @@ pub(crate) struct Batch {
     pub(crate) windows: Vec<Vec<f32>>,
     /// The anomalous readings of each window.
     pub(crate) labels: Vec<Range<usize>>,
+    /// The kind of each anomaly.
+    pub(crate) kinds: Vec<Kind>,
     /// Readings of each window that were usual before the anomaly came: recordings have anomalies of their own,
     /// which nobody marked and which must not be taught as clean.
     pub(crate) usual: Vec<Vec<bool>>,
+}
+
+/// Windows with the readings before them.
+#[derive(Default)]
+pub(super) struct Banked {
+    /// Windows and their banks.
+    pub(super) clean: Vec<(Vec<f32>, Vec<f32>)>,
+    /// The same places with an anomaly each.
+    pub(super) anomalous: Vec<(Vec<f32>, Vec<f32>)>,
+    /// The kind of each anomaly.
+    pub(super) kinds: Vec<Kind>,
+}
+
+/// Draws up to `size` windows with banks of up to [`BANK_READINGS_MAX`] readings; none where no recording is long
+/// enough. As they were recorded: neither thinned nor turned.
+pub(super) fn with_bank(corpus: &Corpus, size: usize, rng: &mut StdRng) -> Banked {
+    let long = |recording: &&Recording| recording.values.len() >= 2 * WINDOW;
+    let long = Corpus { recordings: corpus.recordings.iter().filter(long).cloned().collect() };
+    let mut banked = Banked::default();
+    for _ in 0..size * DRAWS_MAX {
+        let Some(readings) = pick(&long, rng).filter(|_| banked.clean.len() < size) else { break };
+        let start = rng.random_range(WINDOW..=readings.len() - WINDOW);
+        let window = readings[start..start + WINDOW].to_vec();
+        let bank = readings[start.saturating_sub(BANK_READINGS_MAX)..start].to_vec();
+        if values_in(&window).min(values_in(&bank)) < VALUES_MIN {
+            continue;
+        }
+        let mut changed = window.clone();
+        let Some(injected) = clean(corpus, rng).and_then(|donor| inject(&mut changed, &donor, rng)) else {
+            continue;
+        };
+        banked.clean.push((window, bank.clone()));
+        banked.anomalous.push((changed, bank));
+        banked.kinds.push(injected.kind);
+    }
+    banked
 }
 
 /// The random numbers of a step: they depend on the seed and the step alone, so that a training that is
@@ -40,7 +78,7 @@ pub(crate) fn rng_of(seed: u64, step: usize) -> StdRng {
 
 /// Draws a batch. None if the corpus has nothing to draw from.
 pub(crate) fn batch(corpus: &Corpus, size: usize, rng: &mut StdRng) -> Option<Batch> {
-    let mut batch = Batch { windows: Vec::new(), labels: Vec::new(), usual: Vec::new() };
+    let mut batch = Batch { windows: Vec::new(), labels: Vec::new(), kinds: Vec::new(), usual: Vec::new() };
     for _ in 0..size * DRAWS_MAX {
         if batch.windows.len() == size {
             break;
@@ -48,9 +86,10 @@ pub(crate) fn batch(corpus: &Corpus, size: usize, rng: &mut StdRng) -> Option<Ba
         let mut window = clean(corpus, rng)?;
         let donor = clean(corpus, rng)?;
         let before = window.clone();
-        if let Some(label) = inject(&mut window, &donor, rng) {
+        if let Some(injected) = inject(&mut window, &donor, rng) {
             batch.windows.push(window);
-            batch.labels.push(label);
+            batch.labels.push(injected.readings);
+            batch.kinds.push(injected.kind);
             batch.usual.push(usual(&before));
         }
     }
