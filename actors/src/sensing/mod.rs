@@ -4,6 +4,7 @@ mod calibrate;
 mod error;
 mod judge;
 mod oden;
+mod register;
 mod schedule;
 mod sensor;
 mod shared;
@@ -14,19 +15,15 @@ mod view;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{StreamExt, stream};
+use futures::{StreamExt, TryStreamExt, stream};
 use nightshift_domain::Timestamp;
-use nightshift_domain::sensing::{
-    Reading, ResultRecord, Schedule, Sensor, SensorChange, SensorId, SensorSpec, downsample_min_max,
-};
-use nightshift_kernel::{Address, BreakerView, ControlError, Supervisor};
-use nightshift_store::StoreError;
+use nightshift_domain::sensing::{Reading, ResultRecord, Schedule, SensorId, downsample_min_max};
+use nightshift_kernel::{Address, BreakerView, Supervisor};
 use nightshift_store::sensing::{self as store, ResultQuery};
 
 pub use error::SensingError;
 pub use view::{DirectVerdict, Freshness, ProxyAnswer, PushReport, RefusedReading, ScheduleView, SensorView};
 
-use crate::writer::WriteError;
 use schedule::ScheduleMessage;
 use sensor::SensorMessage;
 use shared::{Seat, Shared};
@@ -38,10 +35,8 @@ pub(crate) use start::spawn;
 
 /// How long a question to a sensor about its state may take.
 const VIEW_DEADLINE: Duration = Duration::from_secs(5);
-/// How long a change of a registration may wait for its commit.
-const CHANGE_DEADLINE: Duration = Duration::from_secs(10);
-/// How long an ordered stop of one sensor may take.
-const REMOVE_DEADLINE: Duration = Duration::from_secs(10);
+/// How long a question to the schedule, or a change of it, may take.
+const SCHEDULE_DEADLINE: Duration = Duration::from_secs(10);
 /// How long the proxy waits for the vendor actor, which serves one request at a time.
 const PROXY_DEADLINE: Duration = Duration::from_secs(30);
 /// Sensors asked at once when many are listed.
@@ -60,127 +55,26 @@ pub struct Sensing {
 }
 
 impl Sensing {
-    /// Registers a sensor and starts its actor.
-    ///
-    /// # Errors
-    /// `Exists`, `Invalid`, or a part is away; nothing is registered then, unless the answer is `Deadline`.
-    pub async fn register(&self, spec: SensorSpec) -> Result<SensorView, SensingError> {
-        let spec = self.checked(spec.validated().map_err(|e| SensingError::Invalid(e.to_string()))?)?;
-        if self.shared.roster.get(&spec.sensor_id).is_some() {
-            return Err(SensingError::Exists(spec.sensor_id));
-        }
-        let limit = self.shared.config.sensors_max;
-        if self.shared.roster.len() >= limit {
-            return Err(SensingError::Invalid(format!(
-                "the plant is limited to {limit} sensors (sensing.sensors_max)"
-            )));
-        }
-        let (now, id) = (self.shared.now(), spec.sensor_id.clone());
-        let write = self.shared.writer.run(CHANGE_DEADLINE, move |tx| {
-            Box::pin(async move {
-                let sensor = store::sensor_insert(tx, &spec, now).await?;
-                let data = serde_json::json!({ "sensor_id": sensor.spec.sensor_id, "key": sensor.key });
-                journal(tx, now, "sensing.registered", &sensor.spec.sensor_id, data).await?;
-                Ok(sensor)
-            })
-        });
-        let sensor = match write.await {
-            Err(WriteError::Store(error)) if matches!(*error, StoreError::Conflict { .. }) => {
-                return Err(SensingError::Exists(id));
-            }
-            other => other?,
-        };
-        let seat = start::seat(&self.shared, &self.supervisor, Arc::new(sensor))?;
-        view_of(&seat).await
-    }
-
-    /// Changes a registration.
-    ///
-    /// # Errors
-    /// `NotFound`, `Invalid`, or a part is away.
-    pub async fn change(&self, id: &SensorId, change: SensorChange) -> Result<SensorView, SensingError> {
-        let seat = self.seat(id)?;
-        let sensor = self.registration(id).await?;
-        let spec = self.checked(change.apply(&sensor.spec).map_err(SensingError::Invalid)?)?;
-        let (now, key) = (self.shared.now(), seat.key);
-        let changed = Arc::new(Sensor { spec, updated_at: now, ..sensor });
-        let stored = Arc::clone(&changed);
-        self.shared
-            .writer
-            .run(CHANGE_DEADLINE, move |tx| {
-                Box::pin(async move {
-                    store::sensor_update(tx, key, &stored.spec, now).await?;
-                    let data = serde_json::json!({ "sensor_id": stored.spec.sensor_id });
-                    journal(tx, now, "sensing.changed", &stored.spec.sensor_id, data).await
-                })
-            })
-            .await?;
-        let enabled = changed.spec.enabled;
-        seat.address
-            .send(SensorMessage::Changed(changed), CHANGE_DEADLINE)
-            .await
-            .map_err(|e| SensingError::from_send(e, "the sensor"))?;
-        let seat = Seat { enabled, ..seat };
-        self.shared.roster.put(id.clone(), seat.clone());
-        view_of(&seat).await
-    }
-
-    /// Removes a registration. Readings that are being pushed are stored or refused first; a verdict that is being
-    /// computed is not kept; what is stored stays until its retention ends; the id may be used again at once.
-    ///
-    /// # Errors
-    /// `NotFound`, or a part is away.
-    pub async fn remove(&self, id: &SensorId) -> Result<(), SensingError> {
-        let seat = self.seat(id)?;
-        let (now, key, subject) = (self.shared.now(), seat.key, id.clone());
-        self.shared
-            .writer
-            .run(CHANGE_DEADLINE, move |tx| {
-                Box::pin(async move {
-                    store::sensor_remove(tx, key, now).await?;
-                    let data = serde_json::json!({ "sensor_id": subject });
-                    journal(tx, now, "sensing.removed", &subject, data).await
-                })
-            })
-            .await?;
-        self.shared.roster.take(id);
-        match self.supervisor.remove(&start::child_name(seat.key), REMOVE_DEADLINE).await {
-            Ok(_) | Err(ControlError::NotFound) => Ok(()),
-            Err(error) => Err(SensingError::Failed(error.to_string())),
-        }
-    }
-
     /// One sensor with its live state.
     ///
     /// # Errors
-    /// `NotFound`, or its actor or the database is away.
+    /// `NotFound`, or the database is away.
     pub async fn sensor(&self, id: &SensorId) -> Result<SensorView, SensingError> {
-        view_of(&self.seat(id)?).await
+        self.view_of(&self.seat(id)?).await
     }
 
     /// `limit` sensors after the first `skip`, by id, and how many there are.
     ///
     /// # Errors
-    /// When the database is away. A sensor whose actor is in quarantine is left out.
+    /// When the database is away.
     pub async fn sensors(&self, skip: usize, limit: usize) -> Result<(Vec<SensorView>, usize), SensingError> {
         let page = self.shared.roster.page(skip, limit);
-        let views: Vec<_> = stream::iter(page)
-            .map(|(_, seat)| async move { view_of(&seat).await })
+        let views = stream::iter(page)
+            .map(|(_, seat)| async move { self.view_of(&seat).await })
             .buffered(VIEW_CONCURRENCY)
-            .collect()
-            .await;
-        let mut shown = Vec::with_capacity(views.len());
-        for view in views {
-            match view {
-                Ok(view) => shown.push(view),
-                Err(error @ SensingError::Failed(_)) => {
-                    tracing::warn!(error = %error, "a sensor does not answer")
-                }
-                Err(SensingError::Unavailable { what, .. }) if what == "the sensor" => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok((shown, self.shared.roster.len()))
+            .try_collect()
+            .await?;
+        Ok((views, self.shared.roster.len()))
     }
 
     /// Stores readings. What the answer counts as stored is durable.
@@ -221,7 +115,10 @@ impl Sensing {
             );
             return Err(SensingError::Invalid(text));
         }
-        Ok(points.map_or_else(|| readings.clone(), |points| downsample_min_max(&readings, points)))
+        Ok(match points {
+            Some(points) => downsample_min_max(&readings, points),
+            None => readings,
+        })
     }
 
     /// Judges one sensor now, or as of `at`.
@@ -318,14 +215,6 @@ impl Sensing {
         sent.map_err(|e| SensingError::from_send(e, "the sensor"))
     }
 
-    /// Refuses a registration that names a model which does not exist.
-    fn checked(&self, spec: SensorSpec) -> Result<SensorSpec, SensingError> {
-        if let Some(model) = &spec.model {
-            self.shared.inference.check_model(model)?;
-        }
-        Ok(spec)
-    }
-
     pub(crate) fn breakers(&self) -> Vec<BreakerView> {
         self.vendor.iter().map(|(_, view)| view.clone()).collect()
     }
@@ -334,8 +223,16 @@ impl Sensing {
         &self.shared
     }
 
-    async fn registration(&self, id: &SensorId) -> Result<Sensor, SensingError> {
-        store::sensor_find(&self.shared.db, id).await?.ok_or_else(|| SensingError::NotFound(id.clone()))
+    /// What a sensor says of itself, or the store of it while its actor is in quarantine, restarting or too busy: a
+    /// sensor that is in trouble is the one that somebody looks for.
+    async fn view_of(&self, seat: &Seat) -> Result<SensorView, SensingError> {
+        match seat.address.ask(|reply| SensorMessage::View { reply }, VIEW_DEADLINE).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                tracing::debug!(sensor = %seat.address.path(), error = %error, "shown from the store");
+                sensor::view_of_store(&self.shared, &seat.registration.get()).await
+            }
+        }
     }
 
     fn seat(&self, id: &SensorId) -> Result<Seat, SensingError> {
@@ -347,14 +244,10 @@ impl Sensing {
         make: impl FnOnce(nightshift_kernel::Reply<Result<ScheduleView, SensingError>>) -> ScheduleMessage,
     ) -> Result<ScheduleView, SensingError> {
         self.schedule
-            .ask(make, CHANGE_DEADLINE)
+            .ask(make, SCHEDULE_DEADLINE)
             .await
             .map_err(|e| SensingError::from_ask(e, "the schedule"))?
     }
-}
-
-async fn view_of(seat: &Seat) -> Result<SensorView, SensingError> {
-    ask(seat, VIEW_DEADLINE, |reply| SensorMessage::View { reply }).await
 }
 
 async fn ask<T>(
@@ -363,16 +256,6 @@ async fn ask<T>(
     make: impl FnOnce(nightshift_kernel::Reply<Result<T, SensingError>>) -> SensorMessage,
 ) -> Result<T, SensingError> {
     seat.address.ask(make, deadline).await.map_err(|e| SensingError::from_ask(e, "the sensor"))?
-}
-
-async fn journal(
-    tx: &mut nightshift_store::Tx,
-    now: Timestamp,
-    kind: &str,
-    subject: &SensorId,
-    data: serde_json::Value,
-) -> Result<(), StoreError> {
-    tx.journal(nightshift_domain::NewEvent::new(now, kind, subject.as_str(), data)).await.map(|_| ())
 }
 
 /// Whether `path` matches one of the patterns; `*` stands for one segment of letters, digits, `_`, `-` and `.`.

@@ -22,6 +22,9 @@ impl From<SensingError> for Problem {
                 Self::new(StatusCode::NOT_FOUND, "SENSOR_NOT_FOUND", error.to_string())
             }
             SensingError::Exists(_) => Self::new(StatusCode::CONFLICT, "SENSOR_EXISTS", error.to_string()),
+            SensingError::LimitReached { .. } => {
+                Self::new(StatusCode::CONFLICT, "SENSOR_LIMIT_REACHED", error.to_string())
+            }
             SensingError::Invalid(text) => invalid_body(&[], text),
             SensingError::Overloaded { retry_after } => Self::overloaded(retry_after.as_secs()),
             SensingError::Unavailable { ref what, retry_after } => Self::new(
