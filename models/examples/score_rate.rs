@@ -7,7 +7,7 @@ use std::num::ParseFloatError;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use nightshift_models::{DeviceChoice, Model, Scorer, WINDOW, select};
+use nightshift_models::{BANK_READINGS_MAX, DeviceChoice, Model, Scorer, WINDOW, select};
 use serde_json::json;
 
 const BATCHES: [usize; 3] = [1, 32, 256];
@@ -35,6 +35,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         if name == "detector" {
             let scores = scorer.score(&shipped.iter().map(Vec::as_slice).collect::<Vec<_>>())?;
             entry["shipped_window_scores"] = scores.iter().map(|score| score.score).collect();
+            let bank: Vec<f32> = windows.iter().flatten().take(BANK_READINGS_MAX).copied().collect();
+            let banked: Vec<(&[f32], &[f32])> =
+                windows[..BATCHES[1]].iter().map(|window| (window.as_slice(), bank.as_slice())).collect();
+            entry["windows_per_second_with_bank"] =
+                json!(best(banked.len(), || Ok(scorer.score_with_bank(&banked).map(drop)?))?.round());
         }
         report.insert(name.to_owned(), entry);
     }
@@ -45,15 +50,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+fn rate(scorer: &mut Scorer, windows: &[&[f32]]) -> Result<f64, Box<dyn Error>> {
+    best(windows.len(), || Ok(scorer.score(windows).map(drop)?))
+}
+
 /// Windows per second in the best of a few rounds: whatever else runs on the machine only ever slows one down.
 #[expect(clippy::disallowed_methods, reason = "a measurement of time needs the time")]
-fn rate(scorer: &mut Scorer, windows: &[&[f32]]) -> Result<f64, Box<dyn Error>> {
+fn best(count: usize, mut run: impl FnMut() -> Result<(), Box<dyn Error>>) -> Result<f64, Box<dyn Error>> {
     let mut best = 0.0_f64;
     for _ in 0..ROUNDS {
         let start = Instant::now();
         let mut scored = 0_usize;
         while start.elapsed() < ROUND {
-            scored += scorer.score(windows)?.len();
+            run()?;
+            scored += count;
         }
         best = best.max(scored as f64 / start.elapsed().as_secs_f64());
     }

@@ -213,7 +213,10 @@ fn point<const FMA: bool>(
     count: usize,
 ) {
     for at in (0..count).step_by(ROWS) {
-        let inputs: [&Channels; ROWS] = std::array::from_fn(|r| &mixed[(at + r).min(count - 1)]);
+        let mut inputs = [&mixed[at]; ROWS];
+        for r in 1..ROWS {
+            inputs[r] = &mixed[(at + r).min(count - 1)];
+        }
         let mut sums = [block.bias; ROWS];
         for (k, weights) in block.point.iter().enumerate().take(CHANNELS) {
             for (input, sum) in inputs.iter().zip(&mut sums) {
@@ -236,7 +239,10 @@ fn point<const FMA: bool>(
 #[inline(always)]
 fn head<const FMA: bool>(kernel: &DetectorKernel, rows: &[Channels], out: &mut [Embedding]) {
     for (rows, out) in rows.chunks(ROWS).zip(out.chunks_mut(ROWS)) {
-        let inputs: [&Channels; ROWS] = std::array::from_fn(|r| &rows[r.min(rows.len() - 1)]);
+        let mut inputs = [&rows[0]; ROWS];
+        for r in 1..ROWS {
+            inputs[r] = &rows[r.min(rows.len() - 1)];
+        }
         let mut sums = [[Lanes::ZERO; NARROW]; ROWS];
         for (k, weights) in kernel.head.iter().enumerate().take(CHANNELS) {
             for (input, sum) in inputs.iter().zip(&mut sums) {
@@ -353,15 +359,30 @@ fn products<const FMA: bool>(
     at: usize,
 ) -> [[Lanes; STRIP]; BLOCK] {
     let mut sums = [[Lanes::ZERO; STRIP]; BLOCK];
-    let learned = columns.chunks_exact(width);
-    for column in learned.chain(readings.windows(width).take(SPAN)) {
-        let others: [Lanes; STRIP] = std::array::from_fn(|g| Lanes::load(&column[at + g * LANES..]));
-        for (r, sum) in sums.iter_mut().enumerate() {
-            let x = Lanes::splat(column[block + r]);
-            for g in 0..STRIP {
-                sum[g] = sum[g].add_mul::<FMA>(x, others[g]);
-            }
-        }
+    for column in columns.chunks_exact(width) {
+        add_products::<FMA>(column, block, at, &mut sums);
+    }
+    for tap in 0..SPAN {
+        add_products::<FMA>(&readings[tap..tap + width], block, at, &mut sums);
     }
     sums
+}
+
+#[inline(always)]
+fn add_products<const FMA: bool>(
+    column: &[f32],
+    block: usize,
+    at: usize,
+    sums: &mut [[Lanes; STRIP]; BLOCK],
+) {
+    let mut others = [Lanes::ZERO; STRIP];
+    for g in 0..STRIP {
+        others[g] = Lanes::load(&column[at + g * LANES..]);
+    }
+    for r in 0..BLOCK {
+        let x = Lanes::splat(column[block + r]);
+        for g in 0..STRIP {
+            sums[r][g] = sums[r][g].add_mul::<FMA>(x, others[g]);
+        }
+    }
 }
