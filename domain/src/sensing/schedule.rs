@@ -80,11 +80,12 @@ impl Schedule {
     }
 
     /// The run to do now, given the due instant of the last one done. Of several missed runs only the latest is caught
-    /// up; a schedule that never ran waits for its first due instant instead of inventing a missed one.
+    /// up; a schedule that never ran waits for its first due instant instead of inventing a missed one. A last run that
+    /// lies in the future was done by a clock that has been set back since: it must not hold up the runs until then.
     #[must_use]
     pub fn owed(&self, last_done: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
         let due = self.latest_due(now)?;
-        last_done.is_some_and(|done| done < due).then_some(due)
+        last_done.is_some_and(|done| done < due || done > now).then_some(due)
     }
 }
 
@@ -106,6 +107,15 @@ mod tests {
         assert_eq!(owed, ten + Duration::from_secs(3 * 3_600));
         assert_eq!(schedule.owed(Some(owed), later), None);
         assert_eq!(schedule.owed(None, later), None);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_stops_no_runs() {
+        let schedule = hourly();
+        let ten = Timestamp::from_s(1_731_837_600);
+        let years_ahead = ten + Duration::from_secs(4 * 365 * 86_400);
+        assert_eq!(schedule.owed(Some(years_ahead), ten), Some(ten));
+        assert_eq!(schedule.owed(Some(ten), ten), None);
     }
 
     #[test]
