@@ -49,6 +49,8 @@ pub enum CsvError {
 /// # Errors
 /// The first row that is wrong, by its line.
 pub fn parse_csv(text: &[u8], rows_max: usize) -> Result<Vec<Reading>, CsvError> {
+    // Spreadsheets put a byte order mark in front.
+    let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text);
     let mut reader = ::csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
@@ -92,6 +94,7 @@ mod tests {
         assert_eq!(bare.len(), 2);
         assert_eq!(bare[1].at.us_since(bare[0].at), 120_000_000);
         assert_eq!(parse_csv(format!("time,value\n{rows}").as_bytes(), 10), Ok(bare));
+        assert_eq!(parse_csv(format!("\u{feff}{rows}").as_bytes(), 10).map(|r| r.len()), Ok(2));
         assert_eq!(parse_csv(b"", 10), Ok(vec![]));
     }
 
