@@ -245,6 +245,12 @@ impl SensorSpec {
     /// # Errors
     /// The first field that is out of its range, by name.
     pub fn validated(self) -> Result<Self, SensorError> {
+        // `/api/analyze/all` and `/api/results/all` would never reach it.
+        range(
+            "sensor_id",
+            self.sensor_id.as_str() != "all",
+            "another word than `all`, which names every sensor",
+        )?;
         text("name", self.name.as_deref())?;
         text("unit", self.unit.as_deref())?;
         text("model", self.model.as_deref())?;
@@ -329,6 +335,10 @@ impl SensorChange {
         let mut fields = serde_json::to_value(spec).map_err(|e| e.to_string())?;
         let object = fields.as_object_mut().expect("a struct serialises to an object");
         for (name, value) in &self.0 {
+            // An unknown name is left to the reader below, which refuses it.
+            if value.is_null() && object.remove(name).is_some() {
+                continue;
+            }
             merge(object.entry(name.clone()).or_insert(serde_json::Value::Null), value);
         }
         let changed: SensorSpec = serde_json::from_value(fields).map_err(|e| e.to_string())?;
@@ -413,6 +423,7 @@ mod tests {
         let mut s = spec("a");
         s.source = Source::Vendor;
         assert_eq!(s.validated(), Err(SensorError::Vendor));
+        assert!(spec("all").validated().expect_err("a route").to_string().starts_with("sensor_id"));
     }
 
     #[test]
@@ -426,9 +437,16 @@ mod tests {
         let changed = change.apply(&s).expect("applies");
         assert_eq!((changed.unit, changed.interval_s), (None, 60));
         assert_eq!(changed.thresholds, Thresholds { low: Some(3.0), high: Some(12.0), score: None });
-        for refused in
-            [r#"{"sensor_id":"b"}"#, r#"{"intervall_s":1}"#, r#"{"interval_s":"x"}"#, r#"{"interval_s":0}"#]
-        {
+        let change: SensorChange = serde_json::from_str(r#"{"thresholds":null}"#).expect("change");
+        assert_eq!(change.apply(&s).expect("applies").thresholds, Thresholds::default());
+        for refused in [
+            r#"{"sensor_id":"b"}"#,
+            r#"{"sensor_id":null}"#,
+            r#"{"intervall_s":1}"#,
+            r#"{"intervall_s":null}"#,
+            r#"{"interval_s":"x"}"#,
+            r#"{"interval_s":0}"#,
+        ] {
             let change: SensorChange = serde_json::from_str(refused).expect("json");
             assert!(change.apply(&s).is_err(), "{refused}");
         }
