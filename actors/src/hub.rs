@@ -5,6 +5,7 @@
 //! nobody: a slow listener is told that it lagged, and is never carried.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use nightshift_domain::Event;
 use nightshift_store::{Db, StoreError};
@@ -32,18 +33,24 @@ pub struct Live {
 #[derive(Debug, Clone)]
 pub struct Hub {
     events: broadcast::Sender<Arc<Event>>,
+    /// The newest event: the place of a listener that starts now.
+    newest: Arc<AtomicI64>,
     live: broadcast::Sender<Live>,
 }
 
 impl Hub {
-    pub(crate) fn new() -> Self {
-        Self { events: broadcast::channel(EVENTS_MAX).0, live: broadcast::channel(LIVE_MAX).0 }
+    /// A fan-out of what comes after event `newest`.
+    pub(crate) fn new(newest: i64) -> Self {
+        let newest = Arc::new(AtomicI64::new(newest));
+        Self { events: broadcast::channel(EVENTS_MAX).0, newest, live: broadcast::channel(LIVE_MAX).0 }
     }
 
     pub(crate) fn publish(&self, events: Vec<Event>) {
         for event in events {
             // Nobody listening is no failure: the journal keeps the event.
+            let seq = event.seq;
             let _ = self.events.send(Arc::new(event));
+            self.newest.fetch_max(seq, Ordering::Release);
         }
     }
 
@@ -63,11 +70,12 @@ impl Hub {
     /// A reader of the journal that starts after event `after` and then follows what happens; `None` starts now.
     #[must_use]
     pub fn follow(&self, db: Db, after: Option<i64>, kind_prefix: Option<String>) -> JournalReader {
+        // The place is looked up after the channel is open, so that nothing falls between the two.
         let live = self.events.subscribe();
         JournalReader {
             db,
             live,
-            last_seq: after,
+            last_seq: after.unwrap_or_else(|| self.newest.load(Ordering::Acquire)),
             replaying: after.is_some(),
             kind_prefix,
             page: Vec::new().into_iter(),
@@ -94,7 +102,7 @@ pub enum JournalStep {
 pub struct JournalReader {
     db: Db,
     live: broadcast::Receiver<Arc<Event>>,
-    last_seq: Option<i64>,
+    last_seq: i64,
     replaying: bool,
     kind_prefix: Option<String>,
     page: std::vec::IntoIter<Event>,
@@ -108,7 +116,7 @@ impl JournalReader {
     pub async fn next(&mut self) -> Result<JournalStep, StoreError> {
         loop {
             if let Some(event) = self.page.next() {
-                self.last_seq = Some(event.seq);
+                self.last_seq = event.seq;
                 return Ok(JournalStep::Event(Arc::new(event)));
             }
             if self.replaying {
@@ -118,9 +126,9 @@ impl JournalReader {
                 continue;
             }
             match self.live.recv().await {
-                Ok(event) if self.last_seq.is_some_and(|seen| event.seq <= seen) => {}
+                Ok(event) if event.seq <= self.last_seq => {}
                 Ok(event) => {
-                    self.last_seq = Some(event.seq);
+                    self.last_seq = event.seq;
                     if self.wants(&event) {
                         return Ok(JournalStep::Event(event));
                     }
@@ -136,12 +144,12 @@ impl JournalReader {
     }
 
     async fn read_page(&mut self) -> Result<Option<JournalStep>, StoreError> {
-        let after = self.last_seq.unwrap_or(0);
+        let after = self.last_seq;
         let (oldest, newest) = nightshift_store::system::events_bounds(&self.db).await?;
         // A place beyond the newest event belongs to another journal: the database was replaced.
         let foreign = after > 0 && newest.unwrap_or(0) < after;
         if foreign || oldest.is_some_and(|oldest| after > 0 && oldest > after + 1) {
-            self.last_seq = oldest.map_or(Some(0), |oldest| Some(oldest - 1));
+            self.last_seq = oldest.map_or(0, |oldest| oldest - 1);
             return Ok(Some(JournalStep::Reset { oldest_seq: oldest }));
         }
         let page = nightshift_store::system::events_after(
@@ -153,10 +161,42 @@ impl JournalReader {
         .await?;
         if page.is_empty() {
             // Everything stored up to `newest` was seen or unwanted; live events above it follow.
-            self.last_seq = Some(newest.unwrap_or(0).max(after));
+            self.last_seq = newest.unwrap_or(0).max(after);
             self.replaying = false;
         }
         self.page = page.into_iter();
         Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nightshift_domain::{NewEvent, Timestamp};
+    use nightshift_store::testing::sqlite;
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_listener_that_starts_now_and_lags_is_not_given_the_past() {
+        let home = sqlite().await;
+        let mut tx = home.db.begin().await.expect("begin");
+        let event =
+            |n: i64| NewEvent::new(Timestamp::from_s(n), "test.counted", "a", serde_json::json!({ "n": n }));
+        let past = tx.journal_many((0..3).map(event).collect()).await.expect("journal");
+        tx.commit().await.expect("commit");
+        let newest = *past.last().expect("three events");
+        let hub = Hub::new(newest);
+        let mut reader = hub.follow(home.db.clone(), None, None);
+
+        let mut tx = home.db.begin().await.expect("begin");
+        let more = i64::try_from(EVENTS_MAX).expect("small") + 10;
+        tx.journal_many((0..more).map(event).collect()).await.expect("journal");
+        hub.publish(tx.commit().await.expect("commit"));
+        for n in 0..more {
+            match reader.next().await.expect("journal") {
+                JournalStep::Event(event) => assert_eq!(event.seq, newest + 1 + n),
+                other => panic!("{other:?}"),
+            }
+        }
     }
 }

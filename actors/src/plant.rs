@@ -3,7 +3,7 @@
 //! ```text
 //! plant
 //! ├── store-writer     essential · waits when full · group commit
-//! ├── inference        batcher (rejects when full) · one device-<n> per device
+//! ├── inference        batcher (sheds beyond its queue) · one device-<n> per device
 //! ├── sensing          sensor/<key> … · vendor/<name> (breaker) · calibrator · schedule
 //! └── system           watch (tree events to the journal) · keeper (retention, account, checkpoints)
 //! ```
@@ -78,7 +78,8 @@ impl Plant {
     ) -> Result<Self, StartError> {
         let runtime = Runtime::new(clock.clone(), Random::unpredictable(), RESTARTS_AT_ONCE);
         let root = Supervisor::root("plant", runtime)?;
-        let hub = Hub::new();
+        let (_, newest) = nightshift_store::system::events_bounds(&db).await?;
+        let hub = Hub::new(newest.unwrap_or(0));
 
         let writer_spec = ChildSpec::new("store-writer")
             .mailbox(Mailbox::wait(WRITER_MAILBOX))
@@ -134,10 +135,15 @@ impl Plant {
         self.hub.follow(self.db.clone(), after, kind_prefix)
     }
 
-    /// The supervision tree below `path` (the whole plant when `None`), at most `limit` children per supervisor.
+    /// The supervision tree below `path` (the whole plant when `None`), at most `limit` children per supervisor, those of
+    /// `path` going on `after` the place that an earlier page gave as its `next_after`.
     #[must_use]
-    pub fn tree(&self, path: Option<&str>, limit: usize) -> Option<TreeNode> {
-        self.root.tree_page(path.unwrap_or_else(|| self.root.path()), limit)
+    pub fn tree(&self, path: Option<&str>, after: Option<u64>, limit: usize) -> Option<TreeNode> {
+        let path = path.unwrap_or_else(|| self.root.path());
+        match after {
+            Some(after) => self.root.tree_page_after(path, after, limit),
+            None => self.root.tree_page(path, limit),
+        }
     }
 
     /// The circuit breakers.

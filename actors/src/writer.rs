@@ -250,12 +250,13 @@ impl Actor for StoreWriter {
 
 /// One transaction for the whole group; answers everybody. Gives the error when the database is away.
 async fn commit(db: &Db, hub: &Hub, mut group: Group) -> Option<Arc<StoreError>> {
-    let readings: usize = group.batches.iter().map(|b| b.readings.len()).sum();
     metrics::histogram!("nightshift_store_group_units").record(group.len() as f64);
     let mut outcome = Outcome::default();
     match attempt(db, &mut group, &mut outcome).await {
         Ok(events) => {
             metrics::counter!("nightshift_store_commits_total").increment(1);
+            let written = group.batches.iter().zip(&outcome.batches).filter(|(_, outcome)| outcome.is_ok());
+            let readings: usize = written.map(|(batch, _)| batch.readings.len()).sum();
             metrics::counter!("nightshift_store_readings_written_total").increment(readings as u64);
             hub.publish(events);
         }

@@ -16,7 +16,7 @@ struct Bench {
 }
 
 fn bench(home: TestDb) -> Bench {
-    let (hub, root) = (Hub::new(), Supervisor::root("test", Runtime::system()).expect("root"));
+    let (hub, root) = (Hub::new(0), Supervisor::root("test", Runtime::system()).expect("root"));
     let (db, own) = (home.db.clone(), hub.clone());
     let make = move || StoreWriter::new(db.clone(), own.clone());
     let address = root.spawn(ChildSpec::new("writer").mailbox(Mailbox::wait(1_024)), make).expect("writer");
@@ -134,5 +134,5 @@ async fn a_push_to_a_database_that_is_gone_is_refused_and_the_plant_lives() {
         matches!(refused, crate::SensingError::Unavailable { .. } | crate::SensingError::Failed(_)),
         "{refused:?}"
     );
-    assert_eq!(test.plant.tree(Some("plant/store-writer"), 1).expect("in the tree").restarts, 0);
+    assert_eq!(test.plant.tree(Some("plant/store-writer"), None, 1).expect("in the tree").restarts, 0);
 }

@@ -24,6 +24,8 @@ pub(crate) struct Part {
     /// Where to start; the whole plant when absent.
     #[param(example = "plant/sensing")]
     path: Option<String>,
+    /// Where to go on: the `next_after` of the page before, with the same `path`.
+    after: Option<u64>,
     /// Most children shown per supervisor.
     #[param(default = 100, minimum = 1, maximum = 1000)]
     limit: Option<usize>,
@@ -93,8 +95,12 @@ pub(crate) async fn tree(
         let loc = vec!["query".into(), "limit".into()];
         return Err(Problem::field(loc, format!("must be 1 to {TREE_CHILDREN_MAX}"), "value_error"));
     }
-    let path = part.path.as_deref().filter(|p| p.len() <= PATH_BYTES_MAX && !p.is_empty());
-    app.plant.tree(path, limit).map(Json).ok_or_else(|| {
+    let path = part.path.as_deref().filter(|p| !p.is_empty());
+    if path.is_some_and(|p| p.len() > PATH_BYTES_MAX) {
+        let loc = vec!["query".into(), "path".into()];
+        return Err(Problem::field(loc, format!("at most {PATH_BYTES_MAX} bytes"), "value_error"));
+    }
+    app.plant.tree(path, part.after, limit).map(Json).ok_or_else(|| {
         Problem::new(StatusCode::NOT_FOUND, "PATH_NOT_FOUND", "nothing lives at this path of the tree")
     })
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::PlantConfig;
 use crate::testing::{TestPlant, calm, eventually, id, on, plants, spec};
-use nightshift_domain::sensing::{Account, Thresholds, Verdict};
+use nightshift_domain::sensing::{Account, SensorSpec, Thresholds, Verdict};
 
 async fn judged(test: &TestPlant, name: &str) -> ResultRecord {
     eventually("a verdict by a model", || async {
@@ -80,7 +80,7 @@ async fn a_crashed_sensor_is_back_with_its_window_and_its_sibling_never_notices(
         let again = sensing.push(&id("a"), calm(720)).await.expect("push after the crash");
         assert_eq!(again.account.stored + again.account.duplicate, 720);
         let path = format!("plant/sensing/sensor/{}", sensing.seat(&id("b")).expect("seat").key.0);
-        assert_eq!(test.plant.tree(Some(&path), 1).expect("in the tree").restarts, 0);
+        assert_eq!(test.plant.tree(Some(&path), None, 1).expect("in the tree").restarts, 0);
     }
 }
 
@@ -216,7 +216,7 @@ async fn a_sensors_own_past_sets_its_threshold() {
         let record = judged(&test, "a").await;
         let models = record.result.provenance.threshold.expect("threshold");
 
-        let sensor = sensing.registration(&id("a")).await.expect("registration");
+        let sensor = sensing.sensor(&id("a")).await.expect("shown").sensor;
         calibrate::calibrate(&sensing.shared, &sensor, sensing.shared.now()).await.expect("calibrates");
         let own = |record: &ResultRecord| match &record.result.provenance.basis {
             Some(nightshift_domain::sensing::Basis::Model { calibration, .. }) => *calibration,
@@ -258,7 +258,7 @@ async fn what_could_not_be_scored_is_kept_and_scored_later() {
     sensing.register(spec("a")).await.expect("registers");
     sensing.push(&id("a"), calm(720)).await.expect("push");
     let seat = sensing.seat(&id("a")).expect("seat");
-    let sensor = Arc::new(sensing.registration(&id("a")).await.expect("registration"));
+    let sensor = Arc::new(sensing.sensor(&id("a")).await.expect("shown").sensor);
     let now = sensing.shared.now();
     let provenance = nightshift_domain::sensing::Provenance {
         score: None,
