@@ -66,7 +66,7 @@ pub struct SensingConfig {
     pub sensors_max: usize,
     /// How long a push may wait for its commit.
     pub push_deadline: Duration,
-    /// How long scoring every sensor may take; what is not scored by then is `unscored`.
+    /// How long scoring every sensor on request may take; a longer one is given up, with what was scored by then stored.
     pub run_deadline: Duration,
     /// The vendor service, if the plant has one.
     pub oden: Option<OdenConfig>,

@@ -24,7 +24,7 @@ pub enum ComponentState {
 /// One part of the plant.
 #[derive(Debug, Clone, Serialize)]
 pub struct Component {
-    /// Its name: `database`, `inference`, `supervision`, `vendor`, `account`.
+    /// Its name: `database`, `inference`, `supervision`, `account`, `breakers`.
     pub name: &'static str,
     /// How it is.
     pub state: ComponentState,

@@ -21,7 +21,8 @@ use crate::config::InferenceConfig;
 use batcher::{Batcher, BatcherMessage, Job};
 use device::{Device, DeviceMessage};
 
-/// Messages that may wait for the batcher; beyond them senders are told to come back.
+/// Messages that may wait for the batcher; beyond them senders wait. It sheds jobs itself, by the length of its queues: a
+/// mailbox that turned messages away would lose a device's report, and the device with it.
 const BATCHER_MAILBOX: u32 = 32_768;
 /// Batches that may wait for one device: one is computed, one is asked for.
 const DEVICE_MAILBOX: u32 = 4;
@@ -225,7 +226,7 @@ impl Inference {
         let pool = parent
             .supervisor("inference", Policy { stop_order: StopOrder::OneByOne, ..Policy::default() })?;
 
-        let spec = ChildSpec::new("batcher").mailbox(Mailbox::reject(BATCHER_MAILBOX));
+        let spec = ChildSpec::new("batcher").mailbox(Mailbox::wait(BATCHER_MAILBOX));
         let (for_batcher, shown) = (config.clone(), Arc::clone(&board));
         let batcher = pool.spawn(spec, move || Batcher::new(&for_batcher, Arc::clone(&shown)))?;
         for (index, device) in selection.devices.iter().enumerate() {

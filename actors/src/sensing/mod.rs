@@ -17,7 +17,9 @@ use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use nightshift_domain::Timestamp;
-use nightshift_domain::sensing::{Reading, ResultRecord, Schedule, SensorId, downsample_min_max};
+use nightshift_domain::sensing::{
+    FUTURE_SKEW_MAX, Reading, ResultRecord, Schedule, SensorId, downsample_min_max,
+};
 use nightshift_kernel::{Address, BreakerView, Supervisor};
 use nightshift_store::sensing::{self as store, ResultQuery};
 
@@ -124,18 +126,19 @@ impl Sensing {
     /// Judges one sensor now, or as of `at`.
     ///
     /// # Errors
-    /// `NotFound`, or a part is away. A scorer that is away is no error: the verdict is `unscored`.
+    /// `NotFound`, `Invalid` for a future instant, or a part is away. A scorer that is away is no error: the verdict is `unscored`.
     pub async fn analyze(&self, id: &SensorId, at: Option<Timestamp>) -> Result<ResultRecord, SensingError> {
-        let seat = self.seat(id)?;
-        judge::judge_one(&self.shared, id, &seat, at.unwrap_or_else(|| self.shared.now())).await
+        let (seat, as_of) = (self.seat(id)?, self.as_of(at)?);
+        judge::judge_one(&self.shared, id, &seat, as_of).await
     }
 
     /// Judges every enabled sensor now, or as of `at`.
     ///
     /// # Errors
-    /// `Deadline` when it takes too long, or the database is away.
+    /// `Deadline` when it takes too long (what was judged by then is stored), `Invalid` for a future instant, or the
+    /// database is away.
     pub async fn analyze_all(&self, at: Option<Timestamp>) -> Result<Vec<ResultRecord>, SensingError> {
-        let as_of = at.unwrap_or_else(|| self.shared.now());
+        let as_of = self.as_of(at)?;
         let run = judge::judge_all(&self.shared, &[], as_of, None);
         tokio::time::timeout(self.shared.config.run_deadline, run)
             .await
@@ -221,6 +224,16 @@ impl Sensing {
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
+    }
+
+    /// The instant to judge at. A verdict on what has not happened would stay the sensor's newest one until it has.
+    fn as_of(&self, at: Option<Timestamp>) -> Result<Timestamp, SensingError> {
+        let now = self.shared.now();
+        let at = at.unwrap_or(now);
+        if at > now + FUTURE_SKEW_MAX {
+            return Err(SensingError::Invalid(format!("at must not lie in the future: here it is {now}")));
+        }
+        Ok(at)
     }
 
     /// What a sensor says of itself, or the store of it while its actor is in quarantine, restarting or too busy: a

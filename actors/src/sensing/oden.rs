@@ -22,6 +22,9 @@ pub(super) enum OdenError {
     /// The sign-in failed.
     #[error("the vendor refused the sign-in with status {0}: check API_USERNAME and API_PASSWORD")]
     SignIn(StatusCode),
+    /// The sign-in gave no token.
+    #[error("the vendor's answer to the sign-in holds no access_token: check API_AUTH_URL")]
+    NoToken,
     /// No connection, or it broke.
     #[error("the vendor could not be reached")]
     Transport(#[source] reqwest::Error),
@@ -111,7 +114,9 @@ impl OdenClient {
         if !answer.status().is_success() {
             return Err(OdenError::SignIn(answer.status()));
         }
-        let signed_in: SignedIn = answer.json().await.map_err(transport)?;
+        // What the answer holds instead of a token may be a secret too, so the parser's words are left out.
+        let signed_in: SignedIn =
+            serde_json::from_slice(&read(answer).await?.body).map_err(|_| OdenError::NoToken)?;
         *kept = Some(signed_in.access_token.clone());
         Ok(signed_in.access_token)
     }

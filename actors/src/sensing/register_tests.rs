@@ -17,7 +17,8 @@ async fn a_sensor_that_crashes_comes_back_as_it_was_changed() {
         let wanted = change(serde_json::json!({ "interval_s": 60, "thresholds": { "low": 100.0 } }));
         sensing.change(&id("a"), wanted).await.expect("changed");
         sensing.drill(&id("a")).await.expect("crashed");
-        let judged = sensing.analyze(&id("a"), None).await.expect("judged");
+        // A question that the dying life had taken already fails with it.
+        let judged = eventually("judged", async || sensing.analyze(&id("a"), None).await.ok()).await;
         assert_eq!(judged.result.verdict, Verdict::Abnormal, "by the changed bound");
         let shown = sensing.sensor(&id("a")).await.expect("shown").sensor.spec;
         assert_eq!((shown.interval_s, shown.thresholds.low), (60, Some(100.0)));
@@ -133,5 +134,20 @@ async fn a_sensor_in_quarantine_is_shown_and_listed() {
         assert_eq!((listed.len(), total), (1, 1));
         assert_eq!(listed[0].account.stored, 3);
         assert_eq!(sensing.sensor(&id("a")).await.expect("shown").window_readings, 3);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_judged_before_it_has_happened() {
+    for home in plants().await {
+        let sensing = home.plant.sensing();
+        sensing.register(spec("a")).await.expect("registered");
+        let refused = sensing.analyze(&id("a"), Some(Timestamp::MAX)).await;
+        assert!(matches!(refused, Err(SensingError::Invalid(_))), "{refused:?}");
+        assert!(matches!(sensing.analyze_all(Some(Timestamp::MAX)).await, Err(SensingError::Invalid(_))));
+        let now = sensing.analyze(&id("a"), None).await.expect("judged");
+        sensing.analyze(&id("a"), Some(Timestamp::Y2000)).await.expect("judged in the past");
+        let last = sensing.sensor(&id("a")).await.expect("shown").last_result.expect("a verdict");
+        assert_eq!(last.id, now.id, "the newest window's, as after a restart");
     }
 }

@@ -126,7 +126,8 @@ impl SensorActor {
             // An earlier push whose end nobody waited for was stored after this life had looked: look again.
             None => {
                 self.known = None;
-                let clash = || SensingError::Failed("readings of these times are being stored already".into());
+                let clash =
+                    || SensingError::Failed("readings of these times are being stored already".into());
                 self.store(now, readings).await?.ok_or_else(clash)?
             }
         };
@@ -218,8 +219,7 @@ impl SensorActor {
 /// What the store knows of a sensor.
 async fn load(shared: &Shared, key: SensorKey) -> Result<Known, SensingError> {
     let db = &shared.db;
-    let readings =
-        store::readings_latest(db, key, Timestamp::MAX, WINDOW_READINGS, Timestamp::Y2000).await?;
+    let readings = store::readings_latest(db, key, Timestamp::MAX, WINDOW_READINGS, Timestamp::Y2000).await?;
     let (account, _expired) = store::account_find(db, key).await?;
     let last_result = store::result_latest(db, key).await?.map(Box::new);
     let usual = store::calibration_find(db, key).await?.map(|stored| Arc::new(Usual::new(stored)));

@@ -61,7 +61,9 @@ async fn spawn_vendor(
     let breaker = Breaker::new("vendor-oden", breaker_config(), shared.clock.clone());
     let (view, breaker) = (breaker.view(), Arc::new(Mutex::new(breaker)));
     let vendors = domain.supervisor("vendor", Policy::default())?;
-    let spec = ChildSpec::new("oden").mailbox(Mailbox::reject(VENDOR_MAILBOX)).budget(vendor_budget(&config, shared));
+    let spec = ChildSpec::new("oden")
+        .mailbox(Mailbox::reject(VENDOR_MAILBOX))
+        .budget(vendor_budget(&config, shared));
     let for_vendor = Arc::clone(shared);
     let make = move || Vendor::new(Arc::clone(&for_vendor), &config, client.clone(), Arc::clone(&breaker));
     Ok(Some((vendors.spawn(spec, make)?, view)))

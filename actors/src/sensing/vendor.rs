@@ -32,6 +32,8 @@ const BREAKER_FAILURES: u32 = 3;
 const BREAKER_OPEN: Duration = Duration::from_secs(30);
 /// Answers kept for the proxy.
 const CACHE_ENTRIES_MAX: usize = 256;
+/// Bytes of them in all.
+const CACHE_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// What the vendor actor takes.
 pub(crate) enum VendorMessage {
@@ -139,7 +141,9 @@ impl Vendor {
             return Ok(ProxyAnswer { age_s: Some((now - *at).as_secs()), ..answer.clone() });
         }
         let answer = self.read(path, query).await?;
-        if answer.status == 200 && self.cache.len() < CACHE_ENTRIES_MAX {
+        let held: usize = self.cache.values().map(|(_, kept)| kept.body.len()).sum();
+        let fits = self.cache.len() < CACHE_ENTRIES_MAX && held + answer.body.len() <= CACHE_BYTES_MAX;
+        if answer.status == 200 && fits {
             self.cache.insert(place, (now, answer.clone()));
         }
         Ok(answer)
