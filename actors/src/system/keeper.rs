@@ -3,6 +3,7 @@
 //! Owned by `system`. Works in small slices, so that writers wait for it no longer than for each other. Every step is
 //! idempotent: a round that fails is simply the next round's work.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,11 +50,14 @@ pub(super) struct Keeper {
     rounds: u64,
     /// The last sensor whose rows were looked through.
     walked: Option<SensorId>,
+    /// Sensors whose account did not balance with their rows when they were last looked through, and by how many: it takes
+    /// hours to come round to them again, and until then they are not well.
+    unbalanced: BTreeMap<SensorId, i64>,
 }
 
 impl Keeper {
     pub(super) fn new(config: SystemConfig, shared: Arc<SensingShared>, ledger: Ledger) -> Self {
-        Self { config, shared, ledger, rounds: 0, walked: None }
+        Self { config, shared, ledger, rounds: 0, walked: None, unbalanced: BTreeMap::new() }
     }
 
     async fn round(&mut self, ctx: &Context<KeeperMessage>) -> Result<(), WriteError> {
@@ -115,18 +119,24 @@ impl Keeper {
     async fn walk_sensors(&mut self, ctx: &Context<KeeperMessage>) -> Result<(), WriteError> {
         let page = self.shared.roster.page_after(self.walked.as_ref(), CHECKED_PER_ROUND);
         self.walked = page.last().map(|(id, _)| id.clone());
-        let mut unaccounted = store::account_total(&self.shared.db).await?.0.unaccounted();
+        let in_total = store::account_total(&self.shared.db).await?.0.unaccounted();
+        self.unbalanced.retain(|id, _| self.shared.roster.get(id).is_some());
         for (id, seat) in page {
             ctx.progress();
             let Some(sensor) = store::sensor_find(&self.shared.db, &id).await? else { continue };
             self.expire_readings(seat.key, sensor.spec.horizon(self.shared.now())).await?;
             let (account, kept, expired) = store::account_audit(&self.shared.db, seat.key).await?;
-            if let Err(error) = account.check(kept, expired) {
-                tracing::error!(sensor = %id, kept, expired, error = %error, "the account of readings does not balance");
-                unaccounted += error.unaccounted.abs();
+            match account.check(kept, expired) {
+                Ok(()) => {
+                    self.unbalanced.remove(&id);
+                }
+                Err(error) => {
+                    tracing::error!(sensor = %id, kept, expired, error = %error, "the account of readings does not balance");
+                    self.unbalanced.insert(id, error.unaccounted.abs());
+                }
             }
         }
-        self.ledger.set(unaccounted);
+        self.ledger.set(in_total.abs().saturating_add(self.unbalanced.values().sum()));
         Ok(())
     }
 
