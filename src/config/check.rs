@@ -9,6 +9,10 @@ use super::{Config, ConfigError, OdenConfig, Secret};
 
 /// Longest request timeout, seconds.
 const REQUEST_TIMEOUT_S_MAX: u64 = 600;
+/// Longest deadline, milliseconds.
+const DEADLINE_MS_MAX: u64 = 600_000;
+/// Longest that anything is kept, days: a century.
+const DAYS_MAX: u32 = 36_525;
 /// Largest body that may be allowed, bytes.
 const BODY_BYTES_MAX: usize = 256 * 1_024 * 1_024;
 
@@ -38,14 +42,31 @@ impl Config {
         between("http.streams_max", http.streams_max, 1, 1_000_000)?;
         between("database.readers_max", self.database.readers_max, 1, 256)?;
         between("inference.batch_max", self.inference.batch_max, 1, 4_096)?;
+        between("inference.batch_wait_ms", self.inference.batch_wait_ms, 0, 10_000)?;
+        between("inference.batch_deadline_ms", self.inference.batch_deadline_ms, 1, DEADLINE_MS_MAX)?;
+        between("inference.job_deadline_ms", self.inference.job_deadline_ms, 1, DEADLINE_MS_MAX)?;
+        between("inference.canary_interval_s", self.inference.canary_interval_s, 1, 30 * 86_400)?;
         between("inference.queue_max", self.inference.queue_max, 1, 10_000_000)?;
         between("sensing.push_readings_max", self.sensing.push_readings_max, 1, 1_000_000)?;
+        between("sensing.push_deadline_ms", self.sensing.push_deadline_ms, 1, DEADLINE_MS_MAX)?;
+        between("sensing.run_deadline_s", self.sensing.run_deadline_s, 1, 86_400)?;
+        between("sensing.sensors_max", self.sensing.sensors_max, 1, 10_000_000)?;
+        between("sensing.proxy.cache_s", self.sensing.proxy.cache_s, 0, 86_400)?;
         let rate = self.sensing.false_alarm_rate;
         if !(0.005..=0.5).contains(&rate) {
             let reason = format!("{rate} is not between 0.005 and 0.5");
             return Err(ConfigError::Range { key: "sensing.false_alarm_rate", reason });
         }
         between("sensing.vendor.oden.poll_interval_s", self.sensing.vendor.oden.poll_interval_s, 1, 86_400)?;
+        between(
+            "sensing.vendor.oden.timeout_s",
+            self.sensing.vendor.oden.timeout_s,
+            1,
+            REQUEST_TIMEOUT_S_MAX,
+        )?;
+        between("log.days_kept", self.log.days_kept, 0, DAYS_MAX as usize)?;
+        between("system.event_days", self.system.event_days, 1, DAYS_MAX)?;
+        between("system.events_max", self.system.events_max, 1, 1_000_000_000)?;
         between("system.drain_s", self.system.drain_s, 1, 600)?;
         between("system.round_interval_s", self.system.round_interval_s, 1, 86_400)?;
         tracing_subscriber::EnvFilter::try_new(&self.log.level)
@@ -176,6 +197,23 @@ mod tests {
     #[test]
     fn limits_have_limits() {
         assert!(refused("NIGHTSHIFT__HTTP__REQUEST_TIMEOUT_S", "0").contains("between 1 and 600"));
+        // Durations are added up: what could overflow there is refused here.
+        for name in [
+            "INFERENCE__BATCH_WAIT_MS",
+            "INFERENCE__BATCH_DEADLINE_MS",
+            "INFERENCE__JOB_DEADLINE_MS",
+            "INFERENCE__CANARY_INTERVAL_S",
+            "SENSING__PUSH_DEADLINE_MS",
+            "SENSING__RUN_DEADLINE_S",
+            "SENSING__PROXY__CACHE_S",
+            "SENSING__VENDOR__ODEN__TIMEOUT_S",
+            "SYSTEM__EVENTS_MAX",
+        ] {
+            assert!(
+                refused(&format!("NIGHTSHIFT__{name}"), "9000000000000000000").contains("between"),
+                "{name}"
+            );
+        }
         assert!(refused("NIGHTSHIFT__INFERENCE__DEVICE", "quantum").starts_with("inference.device"));
         assert!(refused("NIGHTSHIFT__LOG__LEVEL", "loud=very=much").starts_with("log.level"));
         assert!(refused("API_BASE_URL", "https://x").starts_with("sensing.vendor.oden.auth_url"));
