@@ -11,7 +11,7 @@ use nightshift_domain::sensing::{
 use super::calibrate::Usual;
 use super::error::SensingError;
 use super::sensor::{SensorMessage, WindowAnswer};
-use super::shared::{BACKGROUND_WRITE, Seat, Shared, Times, new_result, store_results};
+use super::shared::{BACKGROUND_WRITE, Seat, Shared, Times, count_verdict, new_result, store_results};
 use super::view::DirectVerdict;
 use crate::inference::{InferenceError, ScoredWindow};
 
@@ -263,7 +263,7 @@ pub(super) async fn rescore(shared: &Arc<Shared>, limit: u32) -> Result<usize, S
                 )
             })
             .await?;
-        super::shared::tell_judged(shared, &replaced);
+        count_verdict(&replaced);
         done += 1;
     }
     Ok(done)

@@ -239,13 +239,15 @@ impl Sensing {
     /// What a sensor says of itself, or the store of it while its actor is in quarantine, restarting or too busy: a
     /// sensor that is in trouble is the one that somebody looks for.
     async fn view_of(&self, seat: &Seat) -> Result<SensorView, SensingError> {
-        match seat.address.ask(|reply| SensorMessage::View { reply }, VIEW_DEADLINE).await {
-            Ok(answer) => answer,
+        let view = match seat.address.ask(|reply| SensorMessage::View { reply }, VIEW_DEADLINE).await {
+            Ok(answer) => answer?,
             Err(error) => {
                 tracing::debug!(sensor = %seat.address.path(), error = %error, "shown from the store");
-                sensor::view_of_store(&self.shared, &seat.registration.get()).await
+                sensor::view_of_store(&self.shared, &seat.registration.get()).await?
             }
-        }
+        };
+        let last_result = store::result_latest(&self.shared.db, view.sensor.key).await?;
+        Ok(SensorView { last_result, ..view })
     }
 
     fn seat(&self, id: &SensorId) -> Result<Seat, SensingError> {

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use nightshift_domain::Timestamp;
 use nightshift_domain::sensing::{
-    Account, History, Offer, Reading, ResultRecord, Sensor, SensorKey, Sorted, WINDOW_READINGS, Window,
-    WindowShortfall, sort_offer,
+    Account, History, Offer, Reading, Sensor, SensorKey, Sorted, WINDOW_READINGS, Window, WindowShortfall,
+    sort_offer,
 };
 use nightshift_kernel::{Actor, Context, Fault, Reply};
 use nightshift_store::StoreError;
@@ -37,14 +37,12 @@ type Answer<T> = Reply<Result<T, SensingError>>;
 pub(crate) enum SensorMessage {
     /// Store these readings.
     Push { readings: Vec<Reading>, reply: Answer<PushReport> },
-    /// Show yourself.
+    /// Show yourself, without the newest verdict: that is in the store alone.
     View { reply: Answer<SensorView> },
     /// Hand out the window that ends at `at`.
     Window { at: Timestamp, reply: Answer<WindowAnswer> },
     /// Adopt what the store held when the plant started.
     Preload(Box<Preload>),
-    /// A verdict on this sensor was stored.
-    Judged(Box<ResultRecord>),
     /// What is usual for you was learnt anew.
     Calibrated(Arc<Usual>),
     /// Crash, as a drill.
@@ -65,7 +63,6 @@ pub(crate) struct WindowAnswer {
 pub(crate) struct Preload {
     pub(crate) history: History,
     pub(crate) account: Account,
-    pub(crate) last_result: Option<ResultRecord>,
     pub(crate) usual: Option<Arc<Usual>>,
 }
 
@@ -73,7 +70,6 @@ pub(crate) struct Preload {
 struct Known {
     history: History,
     account: Account,
-    last_result: Option<Box<ResultRecord>>,
     usual: Option<Arc<Usual>>,
     /// Count of stored readings at the last checkpoint handed out.
     checkpointed: Option<i64>,
@@ -221,10 +217,9 @@ async fn load(shared: &Shared, key: SensorKey) -> Result<Known, SensingError> {
     let db = &shared.db;
     let readings = store::readings_latest(db, key, Timestamp::MAX, WINDOW_READINGS, Timestamp::Y2000).await?;
     let (account, _expired) = store::account_find(db, key).await?;
-    let last_result = store::result_latest(db, key).await?.map(Box::new);
     let usual = store::calibration_find(db, key).await?.map(|stored| Arc::new(Usual::new(stored)));
     let history = History::from_readings(&readings);
-    Ok(Known { history, account, last_result, usual, checkpointed: None })
+    Ok(Known { history, account, usual, checkpointed: None })
 }
 
 fn show(sensor: &Sensor, known: &Known, now: Timestamp) -> SensorView {
@@ -240,7 +235,7 @@ fn show(sensor: &Sensor, known: &Known, now: Timestamp) -> SensorView {
         last_value: known.history.last_value(),
         window_readings: known.history.len(),
         account: known.account,
-        last_result: known.last_result.as_deref().cloned(),
+        last_result: None,
         sensor: sensor.clone(),
     }
 }
@@ -280,17 +275,9 @@ impl Actor for SensorActor {
                 reply.send(self.window(at).await);
             }
             SensorMessage::Preload(preload) => {
-                let Preload { history, account, last_result, usual } = *preload;
+                let Preload { history, account, usual } = *preload;
                 let checkpointed = Some(account.stored);
-                let last_result = last_result.map(Box::new);
-                self.known.get_or_insert(Known { history, account, last_result, usual, checkpointed });
-            }
-            SensorMessage::Judged(record) => {
-                if let Some(known) = &mut self.known
-                    && known.last_result.as_ref().is_none_or(|last| last.result.as_of <= record.result.as_of)
-                {
-                    known.last_result = Some(record);
-                }
+                self.known.get_or_insert(Known { history, account, usual, checkpointed });
             }
             SensorMessage::Calibrated(usual) => {
                 if let Some(known) = &mut self.known {

@@ -163,7 +163,7 @@ pub(crate) struct Times {
     pub(crate) run_at: Option<Timestamp>,
 }
 
-/// Stores results in one unit of work and tells their sensors.
+/// Stores results in one unit of work.
 pub(crate) async fn store_results(
     shared: &Arc<Shared>,
     results: Vec<NewResult>,
@@ -175,19 +175,11 @@ pub(crate) async fn store_results(
             Box::pin(async move { nightshift_store::sensing::results_insert(tx, &results).await })
         })
         .await?;
-    for record in &stored {
-        tell_judged(shared, record);
-    }
+    stored.iter().for_each(count_verdict);
     Ok(stored)
 }
 
-/// Lets a sensor know its newest verdict. A sensor that is too busy to hear shows it after its next one.
-pub(crate) fn tell_judged(shared: &Shared, record: &ResultRecord) {
+pub(crate) fn count_verdict(record: &ResultRecord) {
     metrics::counter!("nightshift_sensing_verdicts_total", "verdict" => record.result.verdict.as_str())
         .increment(1);
-    if let Some(seat) =
-        shared.roster.get(&record.result.sensor_id).filter(|s| s.key == record.result.sensor_key)
-    {
-        let _ = seat.address.try_send(SensorMessage::Judged(Box::new(record.clone())));
-    }
 }

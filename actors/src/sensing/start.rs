@@ -89,8 +89,6 @@ async fn preload(shared: &Shared, seats: &BTreeMap<SensorKey, Seat>) -> Result<(
     let accounts = store::account_all(&shared.db).await?;
     let accounts: BTreeMap<SensorKey, _> =
         accounts.into_iter().map(|(key, account, _)| (key, account)).collect();
-    let results = store::results_latest_all(&shared.db).await?;
-    let mut results: BTreeMap<SensorKey, _> = results.into_iter().map(|r| (r.result.sensor_key, r)).collect();
     let usual = store::calibrations_all(&shared.db).await?;
     let mut usual: BTreeMap<SensorKey, _> =
         usual.into_iter().map(|stored| (stored.sensor_key, Arc::new(Usual::new(stored)))).collect();
@@ -106,8 +104,7 @@ async fn preload(shared: &Shared, seats: &BTreeMap<SensorKey, Seat>) -> Result<(
             else {
                 continue;
             };
-            let (last_result, usual) = (results.remove(&key), usual.remove(&key));
-            let preload = Preload { history, account: *account, last_result, usual };
+            let preload = Preload { history, account: *account, usual: usual.remove(&key) };
             // An actor that cannot take it now reads the store with its first message instead.
             let _ = seat.address.try_send(SensorMessage::Preload(Box::new(preload)));
         }

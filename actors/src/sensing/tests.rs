@@ -30,7 +30,7 @@ async fn a_day_of_readings_becomes_a_verdict_that_can_be_checked() {
         assert_eq!(provenance.window.expect("window").count, 720);
         assert!(provenance.score.expect("score") <= provenance.threshold.expect("threshold"));
 
-        let view = eventually("the sensor hears of its verdict", || async {
+        let view = eventually("the sensor shows its verdict", || async {
             let view = sensing.sensor(&id("wando01")).await.expect("view");
             view.last_result.as_ref().is_some_and(|r| r.id == record.id).then_some(view)
         })

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use nightshift_domain::Timestamp;
 use nightshift_domain::sensing::{Account, Reading, SensorKey};
 
-use crate::dialect::{self, Ladder, LazyLadder};
+use crate::dialect::{self, Ladder, LazyLadder, Padded};
 use crate::tx::TxConn;
 use crate::{Db, StoreError, Tx};
 
@@ -24,12 +24,15 @@ pub struct ReadingBatch<'a> {
     pub account: Account,
 }
 
+/// A key and the five counts of an account.
+const ACCOUNT_COLUMNS: usize = 6;
+
 static ACCOUNTS_ADD: LazyLadder = LazyLock::new(|| {
     Ladder::new(
         "UPDATE sensor SET offered = offered + v.column2, stored = stored + v.column3, \
          duplicate = duplicate + v.column4, late = late + v.column5, rejected = rejected + v.column6 FROM (VALUES",
-        6,
-        ") AS v WHERE sensor.key = v.column1 AND sensor.removed_at IS NULL RETURNING sensor.key",
+        ACCOUNT_COLUMNS,
+        ") AS v WHERE sensor.key = v.column1 AND sensor.removed_at IS NULL",
     )
 });
 
@@ -94,21 +97,9 @@ async fn insert_group(
         *sums.entry(batch.sensor_key).or_default() += batch.account;
     }
     let sums: Vec<(SensorKey, Account)> = sums.into_iter().collect();
-    let rows = write_rows!(
-        tx,
-        "readings_insert",
-        (i64,),
-        ACCOUNTS_ADD,
-        &sums,
-        |s| s.0.0,
-        s.1.offered,
-        s.1.stored,
-        s.1.duplicate,
-        s.1.late,
-        s.1.rejected
-    )?;
-    let live: HashSet<i64> = rows.into_iter().map(|(key,)| key).collect();
-    let is_live = |batch: &ReadingBatch<'_>| live.contains(&batch.sensor_key.0);
+    let live = accounts_add(tx, &sums).await?;
+    let is_live =
+        |batch: &ReadingBatch<'_>| live.as_ref().is_none_or(|live| live.contains(&batch.sensor_key.0));
     let readings: Vec<(i64, Reading)> = group
         .iter()
         .filter(|b| is_live(b))
@@ -119,6 +110,43 @@ async fn insert_group(
     }
     let outcome = |b: &&ReadingBatch<'_>| if is_live(b) { Ok(()) } else { Err(missing(b.sensor_key)) };
     Ok(Some(group.iter().map(outcome).collect()))
+}
+
+/// Adds to the accounts of the sensors that are registered; `None` when all are, else the keys of those that are.
+async fn accounts_add(
+    tx: &mut Tx,
+    sums: &[(SensorKey, Account)],
+) -> Result<Option<HashSet<i64>>, StoreError> {
+    let columns =
+        |(key, a): &(SensorKey, Account)| [key.0, a.offered, a.stored, a.duplicate, a.late, a.rejected];
+    let mut counted = 0;
+    for Padded { rows, nulls, sql } in ACCOUNTS_ADD.padded(tx.engine(), sums) {
+        let numbers = rows.iter().flat_map(columns).map(Some);
+        let numbers = numbers.chain(std::iter::repeat_n(None, nulls * ACCOUNT_COLUMNS));
+        tx.enter("readings_insert")?;
+        let done = match &mut tx.conn {
+            TxConn::Sqlite(t) => {
+                let query = numbers.fold(sqlx::query::<sqlx::Sqlite>(sql), |query, n| query.bind(n));
+                query.execute(&mut **t).await.map(|done| done.rows_affected())
+            }
+            TxConn::Postgres(t) => {
+                let query = numbers.fold(sqlx::query::<sqlx::Postgres>(sql), |query, n| query.bind(n));
+                query.execute(&mut **t).await.map(|done| done.rows_affected())
+            }
+        };
+        counted += tx.leave("readings_insert", done)?;
+    }
+    if usize::try_from(counted) == Ok(sums.len()) {
+        return Ok(None);
+    }
+    let keys = dialect::int_list(tx.engine(), sums.iter().map(|(key, _)| key.0));
+    let sql = dialect::pick(
+        tx.engine(),
+        "SELECT key FROM sensor WHERE removed_at IS NULL AND key IN (SELECT value FROM json_each($1))",
+        "SELECT key FROM sensor WHERE removed_at IS NULL AND key = ANY(CAST(CAST($1 AS TEXT) AS BIGINT[]))",
+    );
+    let live = write_all!(tx, "readings_insert", (i64,), sql, keys.as_str())?;
+    Ok(Some(live.into_iter().map(|(key,)| key).collect()))
 }
 
 /// Whether all could be inserted.
