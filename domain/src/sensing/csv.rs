@@ -1,7 +1,6 @@
 //! Readings as CSV: two columns, a time and a value, with or without a header.
 
 use super::Reading;
-use crate::Timestamp;
 
 /// What a CSV file got wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -44,7 +43,8 @@ pub enum CsvError {
     },
 }
 
-/// Reads `time,value` rows; a first row whose value is no number is taken as the header.
+/// Reads `time,value` rows; a first row of two words is taken as the header. A row that begins like a time is never a
+/// header: a reading that cannot be read must not pass as nothing at all.
 ///
 /// # Errors
 /// The first row that is wrong, by its line.
@@ -65,7 +65,7 @@ pub fn parse_csv(text: &[u8], rows_max: usize) -> Result<Vec<Reading>, CsvError>
             return Err(CsvError::Columns { line, found: record.len() });
         };
         let value_read = value.parse::<f64>();
-        if row == 0 && value_read.is_err() && time.parse::<Timestamp>().is_err() {
+        if row == 0 && value_read.is_err() && time.starts_with(char::is_alphabetic) {
             continue;
         }
         if readings.len() == rows_max {
@@ -104,6 +104,8 @@ mod tests {
         assert_eq!(wrong("time,value\n2024-11-17T10:00:00Z,abc"), "line 2: `abc` is not a finite number");
         assert!(wrong("2024-11-17T10:00:00Z,NaN").starts_with("line 1"));
         assert!(wrong("soon,1.0").starts_with("line 1: `soon`"));
+        assert!(wrong("2024-13-17T10:00:00Z,n/a").starts_with("line 1: `2024-13"));
+        assert!(wrong("[null, null]").starts_with("line 1"));
         assert!(wrong("1731837720000,1,2").contains("3 columns"));
         assert!(wrong("1,1\n2,2\n3,3").contains("more than 2 rows"));
     }
