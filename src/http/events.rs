@@ -61,9 +61,11 @@ pub(crate) async fn follow(
     let permit = app.streams.clone().try_acquire_owned().map_err(|_| Problem::overloaded(5))?;
     let after = last_event_id(&headers, &listen)?;
     let kind = listen.kind.clone().filter(|k| !k.is_empty());
-    if kind.as_ref().is_some_and(|k| k.len() > KIND_BYTES_MAX) {
+    let formed = |k: &String| k.len() <= KIND_BYTES_MAX && !k.chars().any(char::is_control);
+    if !kind.as_ref().is_none_or(formed) {
         let loc = vec!["query".into(), "kind".into()];
-        return Err(Problem::field(loc, format!("at most {KIND_BYTES_MAX} bytes"), "value_error"));
+        let text = format!("at most {KIND_BYTES_MAX} bytes without control characters");
+        return Err(Problem::field(loc, text, "value_error"));
     }
     let live = listen.live.then(|| app.plant.hub().live());
     let reader = app.plant.follow(after, kind.clone());

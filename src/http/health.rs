@@ -68,7 +68,7 @@ pub(crate) struct Probe {
 #[expect(dead_code, reason = "describes a type of the kernel")]
 pub(crate) struct BreakerOut {
     /// What it guards.
-    #[schema(example = "vendor/oden")]
+    #[schema(example = "vendor-oden")]
     name: String,
     /// `closed`, `open` or `half_open`.
     #[schema(example = "closed")]

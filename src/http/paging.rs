@@ -21,10 +21,10 @@ const SKIP_MAX: u32 = 10_000_000;
 #[serde(default)]
 pub(crate) struct Page {
     /// Entries to leave out.
-    #[param(default = 0)]
+    #[param(default = 0, maximum = 10000000)]
     skip: Option<u32>,
     /// Most entries to give.
-    #[param(default = 100, maximum = 1000)]
+    #[param(default = 100, minimum = 1, maximum = 1000)]
     limit: Option<u32>,
 }
 

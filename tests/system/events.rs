@@ -109,7 +109,7 @@ async fn a_foreign_place_is_reset_and_live_notices_have_no_id() {
         (notice.id, notice.kind.as_str(), &notice.data["subject"]),
         (None, "sensing.readings", &json!("a"))
     );
-    for query in ["?last_event_id=x", "?last_event_id=-1", "?live=maybe"] {
+    for query in ["?last_event_id=x", "?last_event_id=-1", "?live=maybe", "?kind=%00"] {
         assert_eq!(server.get(&format!("/api/v1/events{query}")).await.status, 422, "{query}");
     }
 }

@@ -7,7 +7,7 @@ use nightshift_domain::sensing::WINDOW_READINGS;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::types::ResultOut;
+use super::types::{ResultOut, SensorIdParam, Time};
 use crate::http::App;
 use crate::http::extract::{
     OptionalJson, SensorPath, expect_json, invalid_body, parse_json, parse_object, read_body,
@@ -18,8 +18,8 @@ use crate::http::problem::{AnyError, BodyError, NotFoundError, Problem};
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct At {
-    /// The instant at which the window ends; now when absent.
-    #[schema(value_type = Option<String>, format = DateTime, example = "2024-11-17T10:00:00Z")]
+    /// The instant at which the window ends, not in the future; now when absent.
+    #[schema(value_type = Option<Time>, example = "2024-11-17T10:00:00Z")]
     at: Option<Timestamp>,
 }
 
@@ -57,7 +57,7 @@ pub(crate) async fn all(
 #[utoipa::path(
     post, path = "/api/analyze/{sensor_id}",
     operation_id = "analyze_one", tag = "sensing", request_body = Option<At>,
-    params(("sensor_id" = String, Path, example = "wando01")),
+    params(SensorIdParam),
     responses((status = 200, description = "The result.", body = ResultOut), NotFoundError, BodyError, AnyError)
 )]
 pub(crate) async fn one(

@@ -11,7 +11,7 @@ use nightshift_domain::time::US_PER_S;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::types::AccountOut;
+use super::types::{AccountOut, SensorIdParam, Time};
 use crate::http::App;
 use crate::http::extract::{SensorPath, invalid_body, media_type, parse_json, read_body, unsupported};
 use crate::http::problem::{AnyError, BodyError, FieldError, NotFoundError, Problem};
@@ -22,14 +22,14 @@ const CSV_TYPES: [&str; 3] = ["text/csv", "application/csv", "text/plain"];
 const SERIES_INTERVAL_S_MAX: f64 = 86_400.0;
 
 /// Values at even distances, the oldest first.
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Series {
     /// Time of the first value.
-    #[schema(value_type = String, format = DateTime, example = "2024-11-17T10:00:00Z")]
+    #[schema(value_type = Time, example = "2024-11-17T10:00:00Z")]
     start: Timestamp,
     /// Seconds between two values.
-    #[schema(example = 120)]
+    #[schema(example = 120, exclusive_minimum = 0, maximum = 86400)]
     interval_s: f64,
     /// The values.
     #[schema(example = json!([7.51, 7.49, 7.52]))]
@@ -37,12 +37,11 @@ pub(crate) struct Series {
 }
 
 /// A reading.
-#[derive(ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[schema(as = Reading)]
-#[expect(dead_code, reason = "describes a type of the domain")]
 pub(crate) struct ReadingFields {
     /// RFC 3339, or milliseconds since 1970.
-    #[schema(value_type = String, format = DateTime, example = "2024-11-17T10:00:00Z")]
+    #[schema(value_type = Time, example = "2024-11-17T10:00:00Z")]
     time: Timestamp,
     /// In the sensor's unit.
     #[schema(example = 7.51)]
@@ -50,8 +49,9 @@ pub(crate) struct ReadingFields {
 }
 
 /// Readings, in either form.
-#[derive(ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[schema(as = Push)]
+#[serde(untagged)]
 #[expect(dead_code, reason = "describes the two forms; the first byte of the body tells which one it is")]
 pub(crate) enum PushBody {
     /// One by one.
@@ -96,7 +96,7 @@ pub(crate) struct RefusedOut {
 #[utoipa::path(
     post, path = "/api/sensors/{sensor_id}/readings",
     operation_id = "push", tag = "sensing",
-    params(("sensor_id" = String, Path, example = "wando01")),
+    params(SensorIdParam),
     request_body(content(
         (PushBody = "application/json", example = json!([{"time": "2024-11-17T10:00:00Z", "value": 7.51}])),
         (String = "text/csv", example = "time,value\n2024-11-17T10:00:00Z,7.51\n")
@@ -198,6 +198,14 @@ mod tests {
         assert_eq!(series.expect("series"), readings);
         assert_eq!(csv.expect("csv"), readings);
         assert_eq!(parsed("application/json", "[]").expect("none"), vec![]);
+    }
+
+    #[test]
+    fn the_description_has_the_forms_that_are_read() {
+        use utoipa::PartialSchema;
+        let schema = serde_json::to_value(PushBody::schema()).expect("json");
+        assert_eq!(schema["oneOf"][0]["type"], "array", "{schema}");
+        assert_eq!(schema["oneOf"][1]["$ref"], "#/components/schemas/Series", "{schema}");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::push::ReadingFields;
+use super::types::{SensorIdParam, Time};
 use crate::http::App;
 use crate::http::extract::{Query, SensorPath};
 use crate::http::problem::{AnyError, NotFoundError, Problem};
@@ -23,14 +24,14 @@ const POINTS: std::ops::RangeInclusive<usize> = 2..=20_000;
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Span {
-    /// First instant; everything stored when absent.
-    #[param(value_type = Option<String>, format = DateTime)]
+    /// Measured at or after; everything stored when absent.
+    #[param(value_type = Option<Time>)]
     start: Option<Timestamp>,
-    /// Last instant; now when absent.
-    #[param(value_type = Option<String>, format = DateTime)]
+    /// Measured at or before; everything stored when absent.
+    #[param(value_type = Option<Time>)]
     end: Option<Timestamp>,
     /// Most readings, the oldest first.
-    #[param(default = 10000, maximum = 100000)]
+    #[param(default = 10000, minimum = 1, maximum = 100000)]
     limit: Option<usize>,
     /// Thin to about this many, keeping the lowest and the highest of each stretch.
     #[param(minimum = 2, maximum = 20000)]
@@ -41,7 +42,7 @@ pub(crate) struct Span {
 #[utoipa::path(
     get, path = "/api/sensors/{sensor_id}/readings",
     operation_id = "readings", tag = "sensing",
-    params(("sensor_id" = String, Path, example = "wando01"), Span),
+    params(SensorIdParam, Span),
     responses((status = 200, description = "The readings.", body = Vec<ReadingFields>), NotFoundError, AnyError)
 )]
 pub(crate) async fn readings(

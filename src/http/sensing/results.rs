@@ -10,7 +10,7 @@ use nightshift_store::sensing::{ResultQuery, sensor_find};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::types::ResultOut;
+use super::types::{ResultOut, SensorIdParam, Time};
 use crate::http::App;
 use crate::http::extract::{Query, SensorPath};
 use crate::http::paging::{Page, listed};
@@ -21,10 +21,10 @@ use crate::http::problem::{AnyError, NotFoundError, Problem};
 #[into_params(parameter_in = Query)]
 pub(crate) struct Span {
     /// Decided at or after.
-    #[param(value_type = Option<String>, format = DateTime, example = "2024-11-17T00:00:00Z")]
+    #[param(value_type = Option<Time>, example = "2024-11-17T00:00:00Z")]
     start_time: Option<Timestamp>,
     /// Decided at or before.
-    #[param(value_type = Option<String>, format = DateTime, example = "2024-11-18T00:00:00Z")]
+    #[param(value_type = Option<Time>, example = "2024-11-18T00:00:00Z")]
     end_time: Option<Timestamp>,
 }
 
@@ -51,7 +51,7 @@ pub(crate) async fn all(
 #[utoipa::path(
     get, path = "/api/results/{sensor_id}",
     operation_id = "results_one", tag = "sensing",
-    params(("sensor_id" = String, Path, example = "wando01"), Span, Page),
+    params(SensorIdParam, Span, Page),
     responses(
         (status = 200, description = "The results.", body = Vec<ResultOut>,
          headers(("X-Total-Count" = i64, description = "Results that match"), ("Link" = String, description = "`next` and `prev`"))),

@@ -7,6 +7,7 @@ use nightshift_domain::Timestamp;
 use nightshift_domain::sensing::Schedule;
 use utoipa::ToSchema;
 
+use super::types::Time;
 use crate::http::App;
 use crate::http::extract::{Json, invalid_body};
 use crate::http::problem::{AnyError, BodyError, Problem};
@@ -17,13 +18,13 @@ use crate::http::problem::{AnyError, BodyError, Problem};
 #[expect(dead_code, reason = "describes a type of the plant")]
 pub(crate) struct ScheduleFields {
     /// An instant at which a run is due; all others follow from it.
-    #[schema(value_type = String, format = DateTime, example = "2024-11-17T00:00:00Z")]
+    #[schema(value_type = Time, example = "2024-11-17T00:00:00Z")]
     reference_time: Timestamp,
     /// Seconds between two runs.
     #[schema(example = 3600, minimum = 10, maximum = 604800)]
     period_s: u32,
     /// The sensors to score; all enabled ones when empty.
-    #[schema(example = json!(["wando01", "wando02"]))]
+    #[schema(required = false, example = json!([]))]
     sensor_ids: Vec<String>,
     /// When the last run was due.
     #[schema(value_type = Option<String>, format = DateTime, read_only)]

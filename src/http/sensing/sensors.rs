@@ -6,7 +6,7 @@ use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use nightshift_domain::sensing::{SensorChange, SensorSpec};
 
-use super::types::{SensorFields, SensorOut};
+use super::types::{SensorFields, SensorIdParam, SensorOut};
 use crate::http::App;
 use crate::http::extract::{Json, Query, SensorPath};
 use crate::http::paging::{Page, listed};
@@ -39,7 +39,7 @@ pub(crate) async fn list(
     operation_id = "sensors_register", tag = "sensing", request_body = SensorFields,
     responses(
         (status = 201, description = "Registered.", body = SensorOut, headers(("Location" = String, description = "Where it is"))),
-        (status = 409, description = "The id is taken.", body = crate::http::problem::ProblemBody<'static>),
+        (status = 409, description = "The id is taken, or the plant has all of its sensors.", body = crate::http::problem::ProblemBody<'static>),
         BodyError, AnyError,
     )
 )]
@@ -60,7 +60,7 @@ pub(crate) async fn register(
 #[utoipa::path(
     get, path = "/api/sensors/{sensor_id}",
     operation_id = "sensors_show", tag = "sensing",
-    params(("sensor_id" = String, Path, example = "wando01")),
+    params(SensorIdParam),
     responses((status = 200, description = "The sensor.", body = SensorOut), NotFoundError, AnyError)
 )]
 pub(crate) async fn show(
@@ -74,8 +74,8 @@ pub(crate) async fn show(
 #[utoipa::path(
     patch, path = "/api/sensors/{sensor_id}",
     operation_id = "sensors_change", tag = "sensing",
-    params(("sensor_id" = String, Path, example = "wando01")),
-    request_body(content = serde_json::Value, description = "The fields to change (RFC 7396).",
+    params(SensorIdParam),
+    request_body(content = serde_json::Map<String, serde_json::Value>, description = "The fields to change (RFC 7396).",
                  example = json!({"thresholds": {"low": 3.0}, "name": null})),
     responses((status = 200, description = "Changed.", body = SensorOut), NotFoundError, BodyError, AnyError)
 )]
@@ -91,7 +91,7 @@ pub(crate) async fn change(
 #[utoipa::path(
     delete, path = "/api/sensors/{sensor_id}",
     operation_id = "sensors_remove", tag = "sensing",
-    params(("sensor_id" = String, Path, example = "wando01")),
+    params(SensorIdParam),
     responses((status = 204, description = "Removed."), NotFoundError, AnyError)
 )]
 pub(crate) async fn remove(

@@ -7,6 +7,35 @@ use nightshift_domain::sensing::{
 };
 use serde::Serialize;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, OneOfBuilder, SchemaFormat, Type};
+use utoipa::openapi::{KnownFormat, RefOr, Schema};
+
+/// How a time is given: RFC 3339, or milliseconds since 1970.
+pub(crate) struct Time;
+
+impl utoipa::PartialSchema for Time {
+    fn schema() -> RefOr<Schema> {
+        let of = |kind, format| ObjectBuilder::new().schema_type(kind).format(Some(format));
+        let ms = of(Type::Integer, SchemaFormat::KnownFormat(KnownFormat::Int64));
+        let times = OneOfBuilder::new()
+            .item(Object::from(of(Type::String, SchemaFormat::KnownFormat(KnownFormat::DateTime))))
+            .item(Object::from(ms.minimum(Some(0)).maximum(Some(Timestamp::MAX.us() / 1_000))))
+            .description(Some("RFC 3339, or milliseconds since 1970."));
+        Schema::from(times).into()
+    }
+}
+
+impl ToSchema for Time {}
+
+/// The `{sensor_id}` of a path.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "describes what the extractor reads")]
+pub(crate) struct SensorIdParam {
+    /// The sensor.
+    #[param(example = "wando01", min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9._-]+$")]
+    sensor_id: String,
+}
 
 /// A registered sensor with its live state.
 #[derive(Serialize, ToSchema)]
@@ -277,10 +306,13 @@ pub(crate) struct SensorFields {
     #[schema(default = 365, minimum = 1, maximum = 3650)]
     retention_days: Option<u32>,
     /// Seconds of silence after which it is stale; fifteen intervals when absent.
+    #[schema(minimum = 1, maximum = 2592000)]
     freshness_s: Option<u32>,
     /// Production line it belongs to.
+    #[schema(max_length = 100)]
     line: Option<String>,
     /// Equipment it watches.
+    #[schema(max_length = 100)]
     equipment: Option<String>,
     /// Where it stands.
     location: Option<LocationFields>,
@@ -322,10 +354,10 @@ pub(crate) struct VendorFeedFields {
 #[expect(dead_code, reason = "describes a type of the domain")]
 pub(crate) struct LocationFields {
     /// Degrees north.
-    #[schema(example = 34.31)]
+    #[schema(example = 34.31, minimum = -90, maximum = 90)]
     latitude: f64,
     /// Degrees east.
-    #[schema(example = 126.75)]
+    #[schema(example = 126.75, minimum = -180, maximum = 180)]
     longitude: f64,
 }
 
