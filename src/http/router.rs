@@ -52,14 +52,20 @@ pub(crate) fn router(app: &App) -> NormalizePath<Router> {
     let (work, watch) = described();
     let work: Router<App> = work.into();
     let watch: Router<App> = watch.into();
-    let compression = CompressionLayer::new()
-        .compress_when(DefaultPredicate::new().and(NotForContentType::const_new("text/event-stream")));
-    let router = work
+    let routes = work
         .layer(from_fn_with_state(app.clone(), boundary::shed_load))
         .merge(watch)
         .merge(openapi::routes())
         .merge(docs::routes())
-        .merge(page::routes())
+        .merge(page::routes());
+    within_boundary(routes, app)
+}
+
+/// `routes` with everything around them that all requests pass.
+fn within_boundary(routes: Router<App>, app: &App) -> NormalizePath<Router> {
+    let compression = CompressionLayer::new()
+        .compress_when(DefaultPredicate::new().and(NotForContentType::const_new("text/event-stream")));
+    let router = routes
         .fallback(unknown_route)
         .method_not_allowed_fallback(wrong_method)
         .layer(compression)
@@ -86,4 +92,55 @@ async fn wrong_method(request: Request) -> Problem {
 
 fn short(text: &str) -> String {
     text.chars().take(120).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::routing::get;
+    use http_body_util::BodyExt;
+    use nightshift_actors::{Plant, PlantConfig};
+    use nightshift_kernel::Clock;
+    use nightshift_models::{DeviceChoice, select};
+    use nightshift_store::testing::sqlite;
+    use tokio_util::sync::CancellationToken;
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::config::Config;
+
+    async fn broken() {
+        panic!("on purpose, with a secret");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_handler_that_panics_is_a_problem_of_its_request_alone() {
+        let (home, clock) = (sqlite().await, Clock::system());
+        let devices = select(DeviceChoice::Cpu).expect("there is always a CPU");
+        let plant = Plant::start(PlantConfig::default(), home.db.clone(), clock.clone(), devices);
+        let plant = plant.await.expect("the plant starts");
+        let app = App::new(Config::default(), plant, home.db.clone(), clock, CancellationToken::new());
+        let routes = Router::new()
+            .route("/broken", get(broken))
+            .layer(from_fn_with_state(app.clone(), boundary::shed_load))
+            .route("/well", get(|| async { "well" }));
+        let service = within_boundary(routes, &app);
+        let ask = async |path: &str| {
+            let request = Request::get(path).body(Body::empty()).expect("request");
+            let answer = service.clone().oneshot(request).await.expect("answered");
+            let (status, id) = (answer.status(), answer.headers().get("x-request-id").cloned());
+            let body = answer.into_body().collect().await.expect("body").to_bytes();
+            (status, id, String::from_utf8(body.to_vec()).expect("text"))
+        };
+        let slots = app.in_flight.available_permits();
+        for _ in 0..3 {
+            let (status, id, text) = ask("/broken").await;
+            let body: serde_json::Value = serde_json::from_str(&text).expect("json");
+            assert_eq!((status.as_u16(), body["code"].as_str()), (500, Some("INTERNAL_ERROR")));
+            assert_eq!(body["request_id"].as_str(), id.as_ref().and_then(|id| id.to_str().ok()));
+            assert!(!text.contains("secret"), "{text}");
+        }
+        assert_eq!(app.in_flight.available_permits(), slots, "a panic gives its slot back");
+        assert_eq!(ask("/well").await.2, "well");
+    }
 }

@@ -1,7 +1,8 @@
 //! Accepts connections within limits and drains them in order.
 //!
-//! Ten thousand half-open clients cost memory and nothing else: headers, bodies and answers each have their time, and
-//! connections beyond the limit wait in the kernel's queue.
+//! Ten thousand silent clients cost memory and nothing else: headers, bodies and answers each have their time, and
+//! connections beyond the limit wait in the kernel's queue. Only a client that has sent its headers holds one of the
+//! places for requests, until its body has come or its time is over.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -100,3 +100,14 @@ async fn a_list_leads_through_all_its_pages() {
         );
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_plant_says_what_to_do() {
+    let server = Server::start_with(&[("SENSING__SENSORS_MAX", "1")]).await;
+    assert_eq!(server.post("/api/sensors", &json!({ "sensor_id": "a" })).await.status, 201);
+    let refused = server.post("/api/sensors", &json!({ "sensor_id": "b" })).await;
+    assert_eq!((refused.status.as_u16(), refused.code().as_str()), (409, "SENSOR_LIMIT_REACHED"));
+    assert!(refused.text.contains("sensing.sensors_max"), "{}", refused.text);
+    let known = server.post("/api/sensors", &json!({ "sensor_id": "a" })).await;
+    assert_eq!(known.code(), "SENSOR_EXISTS");
+}

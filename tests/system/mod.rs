@@ -2,6 +2,8 @@
 
 mod cli;
 mod docs;
+mod drain;
 mod events;
 mod health;
 mod limits;
+mod tree;
