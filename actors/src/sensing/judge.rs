@@ -247,10 +247,17 @@ pub(super) async fn rescore(shared: &Arc<Shared>, limit: u32) -> Result<usize, S
         else {
             continue;
         };
-        let answer = ask_window(shared, &seat, record.result.as_of).await?;
+        // A sensor in quarantine, or one whose model is not loaded any more, must not hold up the others.
+        let answer = match ask_window(shared, &seat, record.result.as_of).await {
+            Err(SensingError::Unavailable { what, .. }) if what == "the sensor" => continue,
+            answer => answer?,
+        };
         let sensor: Arc<Sensor> = Arc::clone(&answer.sensor);
         let opinion = opinion(shared, &answer).await;
         if opinion.verdict == Verdict::Unscored {
+            if shared.inference.ready() {
+                continue;
+            }
             break;
         }
         let times = Times { as_of: record.result.as_of, decided: shared.now(), run_at: record.result.run_at };

@@ -151,3 +151,35 @@ async fn nothing_is_judged_before_it_has_happened() {
         assert_eq!(last.id, now.id, "the newest window's, as after a restart");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sensor_in_quarantine_holds_up_no_others_verdict() {
+    for home in plants().await {
+        let sensing = home.plant.sensing();
+        let ready = async || home.plant.inference().ready().then_some(());
+        eventually("a device", ready).await;
+        let mut waiting = Vec::new();
+        for name in ["a", "b"] {
+            let key = sensing.register(spec(name)).await.expect("registered").sensor.key;
+            waiting.push(nightshift_domain::sensing::NewResult {
+                sensor_key: key,
+                sensor_id: id(name),
+                verdict: Verdict::Unscored,
+                as_of: sensing.shared.now(),
+                inference_time: sensing.shared.now(),
+                run_at: None,
+                provenance: serde_json::from_value(serde_json::json!({})).expect("nothing known"),
+            });
+        }
+        let parked = async || {
+            matches!(sensing.drill(&id("a")).await, Err(SensingError::Unavailable { .. })).then_some(())
+        };
+        eventually("quarantined", parked).await;
+        let mut tx = home.home.db.begin().await.expect("begin");
+        store::results_insert(&mut tx, &waiting).await.expect("stored");
+        tx.commit().await.expect("commit");
+        super::super::judge::rescore(&sensing.shared, 10).await.expect("scored again");
+        let newest = store::result_latest(&home.home.db, waiting[1].sensor_key).await.expect("read");
+        assert_eq!(newest.expect("a result").result.verdict, Verdict::InsufficientData);
+    }
+}
