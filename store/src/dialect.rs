@@ -21,6 +21,10 @@ pub(crate) const RELEASE: &str = "RELEASE SAVEPOINT unit";
 /// Undoes what was done since the newest savepoint and forgets it.
 pub(crate) const ROLLBACK_TO: &str = "ROLLBACK TO SAVEPOINT unit; RELEASE SAVEPOINT unit";
 
+/// Readings that one statement carries to PostgreSQL. The driver leaves Nagle's algorithm on: a longer message ends in a
+/// packet of its own, which waits 40 ms for the server's delayed acknowledgement of the one before it.
+pub(crate) const READINGS_PER_STATEMENT_POSTGRES: usize = 512;
+
 /// Rows of the longest statement, as a power of two. SQLite takes 32,766 parameters, PostgreSQL 65,535.
 const ROWS_MAX_LOG2: usize = 9;
 
@@ -167,11 +171,15 @@ pub(crate) async fn readings_insert_postgres(
     let sql = "INSERT INTO reading (sensor_key, at, value) \
                SELECT * FROM UNNEST(CAST($1 AS BIGINT[]), CAST($2 AS BIGINT[]), CAST($3 AS DOUBLE PRECISION[])) \
                ON CONFLICT DO NOTHING";
-    let keys: Vec<i64> = readings.iter().map(|(key, _)| *key).collect();
-    let times: Vec<i64> = readings.iter().map(|(_, r)| r.at.us()).collect();
-    let values: Vec<f64> = readings.iter().map(|(_, r)| r.value).collect();
-    let done = sqlx::query(sql).bind(keys).bind(times).bind(values).execute(conn).await?;
-    Ok(done.rows_affected())
+    let mut inserted = 0;
+    for chunk in readings.chunks(READINGS_PER_STATEMENT_POSTGRES) {
+        let keys: Vec<i64> = chunk.iter().map(|(key, _)| *key).collect();
+        let times: Vec<i64> = chunk.iter().map(|(_, r)| r.at.us()).collect();
+        let values: Vec<f64> = chunk.iter().map(|(_, r)| r.value).collect();
+        let done = sqlx::query(sql).bind(keys).bind(times).bind(values).execute(&mut *conn).await?;
+        inserted += done.rows_affected();
+    }
+    Ok(inserted)
 }
 
 #[cfg(test)]

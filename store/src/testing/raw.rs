@@ -53,13 +53,15 @@ impl RawReadings {
             Db::Postgres(d) => {
                 let sql = "INSERT INTO raw SELECT * FROM UNNEST($1::bigint[], $2::bigint[], $3::float8[])";
                 let mut tx = d.writer.begin().await.expect("begin");
-                sqlx::query(sql)
-                    .bind(vec![1_i64; readings.len()])
-                    .bind(readings.iter().map(|r| r.at.us()).collect::<Vec<_>>())
-                    .bind(readings.iter().map(|r| r.value).collect::<Vec<_>>())
-                    .execute(&mut *tx)
-                    .await
-                    .expect("insert");
+                for chunk in readings.chunks(dialect::READINGS_PER_STATEMENT_POSTGRES) {
+                    sqlx::query(sql)
+                        .bind(vec![1_i64; chunk.len()])
+                        .bind(chunk.iter().map(|r| r.at.us()).collect::<Vec<_>>())
+                        .bind(chunk.iter().map(|r| r.value).collect::<Vec<_>>())
+                        .execute(&mut *tx)
+                        .await
+                        .expect("insert");
+                }
                 tx.commit().await.expect("commit");
             }
         }
