@@ -10,8 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nightshift_domain::Timestamp;
-use nightshift_domain::sensing::Reading;
+use nightshift_domain::sensing::{Account, Reading, SensorKey, SensorSpec};
 use nightshift_kernel::Clock;
+use nightshift_store::sensing::{ReadingBatch, readings_insert, sensor_insert};
 use nightshift_store::testing::{self, RawReadings, TestDb};
 use support::client::{Connection, get, post};
 use support::figures::{Figure, Target, hold, quantile, say, show};
@@ -28,6 +29,8 @@ const BATCH_CONNECTIONS: usize = 8;
 /// Batches of each of them in one round.
 const BATCHES: usize = 25;
 const BATCH_READINGS: usize = 1_000;
+/// Commits of single readings by the store alone.
+const GROUP_COMMITS: usize = 200;
 /// Age of the oldest reading.
 const OLDEST: Duration = Duration::from_secs(300 * 86_400);
 
@@ -189,6 +192,34 @@ async fn measure_batches(engine: &str, address: SocketAddr, first_ms: i64, bare:
     show(&format!("{engine}: HTTP / bulk insert of 8,000"), to_grouped, "");
 }
 
+/// What the store alone takes to commit one reading of each of 64 sensors, and of half as many: where singles end up.
+async fn measure_groups(engine: &str, first_ms: i64, home: &TestDb) {
+    let mut keys = Vec::new();
+    let mut tx = home.db.begin().await.expect("begin");
+    for n in 0..CONNECTIONS {
+        let spec = SensorSpec::new(format!("group{n}").parse().expect("an id"));
+        keys.push(sensor_insert(&mut tx, &spec, Timestamp::Y2000).await.expect("register").key);
+    }
+    tx.commit().await.expect("commit");
+    let account = Account { offered: 1, stored: 1, ..Account::default() };
+    let clock = Clock::system();
+    for size in [CONNECTIONS / 2 - 1, CONNECTIONS] {
+        let mut times = Vec::new();
+        for round in 0..GROUP_COMMITS {
+            let at = Timestamp::from_us((first_ms + (size * GROUP_COMMITS + round) as i64 * 1_000) * 1_000);
+            let readings = [Reading { at, value: value(round) }];
+            let batch = |key: &SensorKey| ReadingBatch { sensor_key: *key, readings: &readings, account };
+            let group: Vec<ReadingBatch<'_>> = keys[..size].iter().map(batch).collect();
+            let begun = clock.monotonic();
+            let mut tx = home.db.begin().await.expect("begin");
+            readings_insert(&mut tx, &group).await.expect("insert");
+            tx.commit().await.expect("commit");
+            times.push((clock.monotonic() - begun).as_secs_f64() * 1e3);
+        }
+        show(&format!("{engine}: one commit of {size} single readings, alone"), Figure::of(times), "ms");
+    }
+}
+
 async fn measure<F: Future<Output = Option<TestDb>>>(engine: &str, fresh: impl Fn() -> F) {
     let (Some(home), Some(bare)) = (fresh().await, fresh().await) else {
         say(&format!("{engine}: skipped, there is none"));
@@ -200,6 +231,7 @@ async fn measure<F: Future<Output = Option<TestDb>>>(engine: &str, fresh: impl F
     let first_ms = time_ms(0);
     measure_singles(engine, server.address, first_ms).await;
     measure_batches(engine, server.address, first_ms, &bare).await;
+    measure_groups(engine, first_ms, &bare).await;
 }
 
 #[tokio::main]

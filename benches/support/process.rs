@@ -14,6 +14,9 @@ const POLL: Duration = Duration::from_millis(2);
 /// How long it may take to start.
 const START_MAX: Duration = Duration::from_secs(60);
 
+/// Names another build of the program to measure.
+const PROGRAM: &str = "NIGHTSHIFT_BENCH_PROGRAM";
+
 /// A running server; killed when dropped.
 pub(crate) struct Server {
     child: Child,
@@ -32,7 +35,8 @@ impl Server {
         let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = free.local_addr().expect("its address");
         drop(free);
-        let mut command = Command::new(env!("CARGO_BIN_EXE_nightshift"));
+        let program = std::env::var_os(PROGRAM).unwrap_or_else(|| env!("CARGO_BIN_EXE_nightshift").into());
+        let mut command = Command::new(program);
         command.args(["serve", "--listen", &address.to_string(), "--data-dir"]).arg(dir);
         if let Some(url) = database_url {
             command.args(["--database", url]);
