@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! plant
-//! ├── store-writer     essential · waits when full · group commit
+//! ├── store-writer     essential · its queue rejects when full · group commit
 //! ├── inference        batcher (sheds beyond its queue) · one device-<n> per device
 //! ├── sensing          sensor/<key> … · vendor/<name> (breaker) · calibrator · schedule
 //! └── system           watch (tree events to the journal) · keeper (retention, account, checkpoints)
@@ -24,10 +24,10 @@ use crate::hub::{Hub, JournalReader};
 use crate::inference::Inference;
 use crate::sensing::{self, Sensing, SensingShared};
 use crate::system::{self, Ledger};
-use crate::writer::{StoreWriter, Writer};
+use crate::writer::{Queue, StoreWriter, Writer};
 
-/// Units of work that may wait for the writer; beyond them senders wait, up to their deadline.
-const WRITER_MAILBOX: u32 = 8_192;
+/// Wake-ups that may wait for the writer; one is as good as many. What is to be written waits in its queue.
+const WRITER_MAILBOX: u32 = 16;
 /// How long one group commit may take before the writer counts as frozen.
 const WRITER_BUDGET: Duration = Duration::from_secs(60);
 /// Restarts that may be under way at once: a mass restart is no stampede.
@@ -86,8 +86,11 @@ impl Plant {
             .budget(WRITER_BUDGET)
             .essential(true);
         let (writer_db, writer_hub) = (db.clone(), hub.clone());
-        let make_writer = move || StoreWriter::new(writer_db.clone(), writer_hub.clone());
-        let writer = Writer::new(root.spawn(writer_spec, make_writer)?);
+        let queue = Arc::<Queue>::default();
+        let for_writer = Arc::clone(&queue);
+        let make_writer =
+            move || StoreWriter::new(writer_db.clone(), writer_hub.clone(), Arc::clone(&for_writer));
+        let writer = Writer::new(root.spawn(writer_spec, make_writer)?, queue);
 
         let models = load_models(&config)?;
         let inference = Inference::spawn(&root, &config.inference, models, selection)?;

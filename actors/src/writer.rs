@@ -1,19 +1,20 @@
 //! The store-writer: whatever is queued becomes one transaction, and everybody in it is answered after the commit.
 //!
-//! It never waits inside a handler: while one group is being committed the next one gathers. A unit of work that fails is
+//! Work waits in a bounded queue beside the actor; the actor is woken only when nobody is committing, and never waits inside
+//! a handler. While one group is being committed the next one gathers. A unit of work that fails is
 //! undone alone; a commit that fails fails the group, whose units were then not acknowledged. The events that a group
 //! journalled reach the hub after the commit, in order.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use nightshift_domain::sensing::{Account, Reading, SensorKey};
-use nightshift_kernel::{Actor, Address, AskError, Context, Fault, Reply};
+use nightshift_kernel::{Actor, Address, Context, Fault, SendError};
 use nightshift_store::sensing::{ReadingBatch, readings_insert};
 use nightshift_store::{Db, StoreError, Tx};
-use tokio::task::JoinHandle;
+use tokio::sync::{Notify, oneshot};
 
 use crate::hub::Hub;
 
@@ -23,8 +24,6 @@ const PENDING_MAX: usize = 8_192;
 const GROUP_MAX: usize = 1_024;
 /// Most readings in one commit, for the same reason.
 const GROUP_READINGS_MAX: usize = 200_000;
-/// How long the commit that reports its end may wait for room in the mailbox.
-const REPORT_DEADLINE: Duration = Duration::from_secs(60);
 
 /// Why a write was not acknowledged.
 #[derive(Debug, thiserror::Error)]
@@ -46,17 +45,6 @@ pub enum WriteError {
     Store(Arc<StoreError>),
 }
 
-impl From<AskError> for WriteError {
-    fn from(error: AskError) -> Self {
-        match error {
-            AskError::Full => Self::Overloaded,
-            AskError::Stopped => Self::Stopped,
-            AskError::Deadline => Self::Deadline,
-            AskError::Failed => Self::Lost,
-        }
-    }
-}
-
 impl From<StoreError> for WriteError {
     fn from(error: StoreError) -> Self {
         Self::Store(Arc::new(error))
@@ -67,14 +55,15 @@ impl From<StoreError> for WriteError {
 #[derive(Debug, Clone)]
 pub struct Writer {
     address: Address<WriterMessage>,
+    queue: Arc<Queue>,
 }
 
-type Answer<T> = Reply<Result<T, WriteError>>;
+type Answer<T> = oneshot::Sender<Result<T, WriteError>>;
 type Step<T> = Box<dyn for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, StoreError>> + Send>;
 
 impl Writer {
-    pub(crate) fn new(address: Address<WriterMessage>) -> Self {
-        Self { address }
+    pub(crate) fn new(address: Address<WriterMessage>, queue: Arc<Queue>) -> Self {
+        Self { address, queue }
     }
 
     /// Stores readings and their account; answers after the commit.
@@ -85,8 +74,8 @@ impl Writer {
         account: Account,
         deadline: Duration,
     ) -> Result<(), WriteError> {
-        let make = |reply| WriterMessage::Readings(OwnedBatch { key, readings, account, reply });
-        self.address.ask(make, deadline).await?
+        let add = |group: &mut Group, reply| group.batches.push(OwnedBatch { key, readings, account, reply });
+        self.submit(deadline, add).await
     }
 
     /// Runs a unit of work in the next transaction; answers after the commit.
@@ -95,19 +84,116 @@ impl Writer {
         deadline: Duration,
         step: impl for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, StoreError>> + Send + 'static,
     ) -> Result<T, WriteError> {
-        let make = |reply: Answer<T>| {
-            WriterMessage::Unit(Box::new(Unit { step: Some(Box::new(step)), done: None, reply: Some(reply) }))
+        let add = |group: &mut Group, reply| {
+            group.units.push(Box::new(Unit { step: Some(Box::new(step)), done: None, reply: Some(reply) }));
         };
-        self.address.ask(make, deadline).await?
+        self.submit(deadline, add).await
+    }
+
+    async fn submit<T>(
+        &self,
+        deadline: Duration,
+        add: impl FnOnce(&mut Group, Answer<T>),
+    ) -> Result<T, WriteError> {
+        let (reply, answer) = oneshot::channel();
+        let asleep = self.queue.add(|group| add(group, reply))?;
+        if asleep {
+            // An actor between two lives looks into the queue when it starts; one that has stopped never does.
+            match self.address.try_send(WriterMessage::Wake) {
+                Ok(()) | Err(SendError::Full | SendError::Deadline) => {}
+                Err(SendError::Stopped) => return Err(WriteError::Stopped),
+            }
+        }
+        match tokio::time::timeout(deadline, answer).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => Err(WriteError::Lost),
+            Err(_) => Err(WriteError::Deadline),
+        }
+    }
+}
+
+/// What waits for the next commit. It outlives the actor: a life that crashed loses nothing that waits.
+#[derive(Default)]
+pub(crate) struct Queue {
+    state: Mutex<QueueState>,
+    /// Told when the committing ends.
+    idle: Notify,
+}
+
+impl std::fmt::Debug for Queue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Queue({} waiting)", self.lock().pending.len())
+    }
+}
+
+#[derive(Default)]
+struct QueueState {
+    pending: Group,
+    /// Whether a task is committing group after group.
+    committing: bool,
+    /// Whether the writer has stopped.
+    closed: bool,
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds work; whether nobody is committing, so that the actor must be woken.
+    fn add(&self, add: impl FnOnce(&mut Group)) -> Result<bool, WriteError> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(WriteError::Stopped);
+        }
+        if state.pending.len() >= PENDING_MAX {
+            return Err(WriteError::Overloaded);
+        }
+        add(&mut state.pending);
+        Ok(!state.committing)
+    }
+
+    /// Whether committing should begin now; it is then noted as begun.
+    fn begin(&self) -> bool {
+        let mut state = self.lock();
+        let begin = !state.committing && state.pending.len() > 0;
+        state.committing |= begin;
+        begin
+    }
+
+    /// The next group; `None`, and committing has ended, when nothing waits.
+    fn next(&self) -> Option<Group> {
+        let mut state = self.lock();
+        metrics::gauge!("nightshift_store_pending_writes").set(state.pending.len() as f64);
+        if state.pending.len() > 0 {
+            return Some(state.pending.take());
+        }
+        state.committing = false;
+        drop(state);
+        self.idle.notify_waiters();
+        None
+    }
+
+    fn set_closed(&self, closed: bool) {
+        self.lock().closed = closed;
+    }
+
+    /// Waits until nothing waits and nothing is being committed.
+    async fn drained(&self) {
+        loop {
+            let idle = self.idle.notified();
+            if !self.lock().committing {
+                return;
+            }
+            idle.await;
+        }
     }
 }
 
 /// What the writer takes.
 pub(crate) enum WriterMessage {
-    Readings(OwnedBatch),
-    Unit(Box<dyn Work>),
-    /// A commit has ended. With an error when it could not even begin, because the database is away.
-    Idle(Option<Arc<StoreError>>),
+    /// Something waits and nobody is committing.
+    Wake,
 }
 
 pub(crate) struct OwnedBatch {
@@ -142,10 +228,11 @@ impl<T: Send + 'static> Work for Unit<T> {
     fn settle(mut self: Box<Self>, outcome: Result<(), WriteError>) {
         let Some(reply) = self.reply.take() else { return };
         match (outcome, self.done.take()) {
-            (Ok(()), Some(done)) => reply.send(Ok(done)),
+            // Who does not listen any more has passed its deadline.
+            (Ok(()), Some(done)) => drop(reply.send(Ok(done))),
             (Ok(()), None) => drop(reply),
-            (Err(error), _) => reply.send(Err(error)),
-        };
+            (Err(error), _) => drop(reply.send(Err(error))),
+        }
     }
 }
 
@@ -181,78 +268,69 @@ impl Group {
 pub(crate) struct StoreWriter {
     db: Db,
     hub: Hub,
-    pending: Group,
-    /// The commit under way. Kept so that an ordered stop can wait for it.
-    committing: Option<JoinHandle<()>>,
+    queue: Arc<Queue>,
 }
 
 impl StoreWriter {
-    pub(crate) fn new(db: Db, hub: Hub) -> Self {
-        Self { db, hub, pending: Group::default(), committing: None }
+    pub(crate) fn new(db: Db, hub: Hub, queue: Arc<Queue>) -> Self {
+        Self { db, hub, queue }
     }
 
-    fn commit_next(&mut self, ctx: &Context<WriterMessage>) {
-        if self.committing.is_some() || self.pending.len() == 0 {
-            return;
+    fn commit_what_waits(&self) {
+        if self.queue.begin() {
+            tokio::spawn(commit_all(self.db.clone(), self.hub.clone(), Arc::clone(&self.queue)));
         }
-        let (group, db, hub, address) =
-            (self.pending.take(), self.db.clone(), self.hub.clone(), ctx.address());
-        self.committing = Some(tokio::spawn(async move {
-            let size = group.len();
-            let ended = std::panic::AssertUnwindSafe(commit(&db, &hub, group)).catch_unwind().await;
-            let away = ended.unwrap_or_else(|_| {
-                tracing::error!(size, "a commit panicked; its writers were not acknowledged");
-                None
-            });
-            // If even this fails the writer is stopping, and its stop looks at the handle instead.
-            let _ = address.send(WriterMessage::Idle(away), REPORT_DEADLINE).await;
-        }));
     }
 }
 
 impl Actor for StoreWriter {
     type Message = WriterMessage;
 
-    async fn handle(&mut self, ctx: &Context<WriterMessage>, message: WriterMessage) -> Result<(), Fault> {
-        let full = self.pending.len() >= PENDING_MAX;
-        match message {
-            WriterMessage::Readings(batch) if full => {
-                batch.reply.send(Err(WriteError::Overloaded));
-            }
-            WriterMessage::Unit(unit) if full => unit.settle(Err(WriteError::Overloaded)),
-            WriterMessage::Readings(batch) => self.pending.batches.push(batch),
-            WriterMessage::Unit(unit) => self.pending.units.push(unit),
-            WriterMessage::Idle(away) => {
-                self.committing = None;
-                // Whoever waits has waited for the database too: it would only be told the same later.
-                if let Some(error) = away {
-                    Outcome { group: Some(error), ..Outcome::default() }
-                        .settle(std::mem::take(&mut self.pending));
-                }
-            }
-        }
-        metrics::gauge!("nightshift_store_pending_writes").set(self.pending.len() as f64);
-        self.commit_next(ctx);
+    async fn start(&mut self, _: &Context<WriterMessage>) -> Result<(), Fault> {
+        self.queue.set_closed(false);
+        self.commit_what_waits();
         Ok(())
     }
 
-    async fn stop(&mut self, ctx: &Context<WriterMessage>) {
-        if let Some(committing) = self.committing.take() {
-            let _ = committing.await;
-        }
-        while self.pending.len() > 0 {
-            let group = self.pending.take();
-            commit(&self.db, &self.hub, group).await;
-            ctx.progress();
-        }
+    async fn handle(
+        &mut self,
+        _: &Context<WriterMessage>,
+        WriterMessage::Wake: WriterMessage,
+    ) -> Result<(), Fault> {
+        self.commit_what_waits();
+        Ok(())
+    }
+
+    async fn stop(&mut self, _: &Context<WriterMessage>) {
+        self.queue.set_closed(true);
+        self.commit_what_waits();
+        self.queue.drained().await;
     }
 }
 
-/// One transaction for the whole group; answers everybody. Gives the error when the database is away.
-async fn commit(db: &Db, hub: &Hub, mut group: Group) -> Option<Arc<StoreError>> {
+/// Commits group after group until nothing waits. The next commit begins before those of the last one are answered: the
+/// disk works while the answers go out.
+async fn commit_all(db: Db, hub: Hub, queue: Arc<Queue>) {
+    while let Some(mut group) = queue.next() {
+        let ended = std::panic::AssertUnwindSafe(commit(&db, &hub, &mut group)).catch_unwind().await;
+        let outcome = ended.unwrap_or_else(|_| {
+            tracing::error!(units = group.len(), "a commit panicked; its writers were not acknowledged");
+            Outcome::default()
+        });
+        if let Some(error) = outcome.away() {
+            // Whoever waits has waited for the database too: it would only be told the same later.
+            let waiting = std::mem::take(&mut queue.lock().pending);
+            Outcome { group: Some(error), ..Outcome::default() }.settle(waiting);
+        }
+        tokio::spawn(async move { outcome.settle(group) });
+    }
+}
+
+/// One transaction for the whole group; its events go out when it is committed.
+async fn commit(db: &Db, hub: &Hub, group: &mut Group) -> Outcome {
     metrics::histogram!("nightshift_store_group_units").record(group.len() as f64);
     let mut outcome = Outcome::default();
-    match attempt(db, &mut group, &mut outcome).await {
+    match attempt(db, group, &mut outcome).await {
         Ok(events) => {
             metrics::counter!("nightshift_store_commits_total").increment(1);
             let written = group.batches.iter().zip(&outcome.batches).filter(|(_, outcome)| outcome.is_ok());
@@ -266,9 +344,7 @@ async fn commit(db: &Db, hub: &Hub, mut group: Group) -> Option<Arc<StoreError>>
             outcome.group = Some(Arc::new(error));
         }
     }
-    let away = outcome.group.clone().filter(|error| matches!(**error, StoreError::Begin(_)));
-    outcome.settle(group);
-    away
+    outcome
 }
 
 /// Who failed, and why.
@@ -280,6 +356,11 @@ struct Outcome {
 }
 
 impl Outcome {
+    /// The error when the transaction could not even begin, because the database is away.
+    fn away(&self) -> Option<Arc<StoreError>> {
+        self.group.clone().filter(|error| matches!(**error, StoreError::Begin(_)))
+    }
+
     fn settle(self, group: Group) {
         let verdict = |own: Option<Result<(), StoreError>>| match (&self.group, own) {
             (Some(error), _) => Err(WriteError::Store(Arc::clone(error))),
@@ -289,7 +370,7 @@ impl Outcome {
         };
         let mut batches = self.batches.into_iter();
         for batch in group.batches {
-            batch.reply.send(verdict(batches.next()));
+            drop(batch.reply.send(verdict(batches.next())));
         }
         let mut units = self.units.into_iter();
         for unit in group.units {

@@ -17,10 +17,11 @@ struct Bench {
 
 fn bench(home: TestDb) -> Bench {
     let (hub, root) = (Hub::new(0), Supervisor::root("test", Runtime::system()).expect("root"));
-    let (db, own) = (home.db.clone(), hub.clone());
-    let make = move || StoreWriter::new(db.clone(), own.clone());
+    let (db, own, queue) = (home.db.clone(), hub.clone(), Arc::<Queue>::default());
+    let for_writer = Arc::clone(&queue);
+    let make = move || StoreWriter::new(db.clone(), own.clone(), Arc::clone(&for_writer));
     let address = root.spawn(ChildSpec::new("writer").mailbox(Mailbox::wait(1_024)), make).expect("writer");
-    Bench { writer: Writer::new(address), hub, root, home }
+    Bench { writer: Writer::new(address, queue), hub, root, home }
 }
 
 async fn benches() -> Vec<Bench> {
