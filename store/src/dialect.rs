@@ -21,9 +21,9 @@ pub(crate) const RELEASE: &str = "RELEASE SAVEPOINT unit";
 /// Undoes what was done since the newest savepoint and forgets it.
 pub(crate) const ROLLBACK_TO: &str = "ROLLBACK TO SAVEPOINT unit; RELEASE SAVEPOINT unit";
 
-/// Readings that one statement carries to PostgreSQL. The driver leaves Nagle's algorithm on: a longer message ends in a
-/// packet of its own, which waits 40 ms for the server's delayed acknowledgement of the one before it.
-pub(crate) const READINGS_PER_STATEMENT_POSTGRES: usize = 512;
+/// Readings that one statement carries to PostgreSQL: what fits one TLS record of 16 KiB. The driver leaves Nagle's
+/// algorithm on, so that a second record waits 40 ms for the server's delayed acknowledgement of the first.
+pub(crate) const READINGS_PER_STATEMENT_POSTGRES: usize = 400;
 
 /// Rows of the longest statement, as a power of two. SQLite takes 32,766 parameters, PostgreSQL 65,535.
 const ROWS_MAX_LOG2: usize = 9;
