@@ -12,7 +12,7 @@ use std::time::Duration;
 use nightshift_domain::Timestamp;
 use nightshift_domain::sensing::{Account, Reading, SensorKey, SensorSpec};
 use nightshift_kernel::Clock;
-use nightshift_store::sensing::{ReadingBatch, readings_insert, sensor_insert};
+use nightshift_store::sensing::{ReadingBatch, readings_insert_all, sensor_insert};
 use nightshift_store::testing::{self, RawReadings, TestDb};
 use support::client::{Connection, get, post};
 use support::figures::{Figure, Target, hold, quantile, say, show};
@@ -92,12 +92,12 @@ fn value(n: usize) -> f64 {
 }
 
 /// A round of single readings of every sensor; no reading occurs twice.
-fn singles(first_ms: i64, round: usize) -> Vec<Arc<Vec<Vec<u8>>>> {
+fn singles(token: &str, first_ms: i64, round: usize) -> Vec<Arc<Vec<Vec<u8>>>> {
     let each = REQUESTS / CONNECTIONS;
     let request = |sensor: usize, i: usize| {
         let n = round * each + i;
         let json = format!("[{{\"time\":{},\"value\":{}}}]", first_ms + n as i64 * 1_000, value(n));
-        post(&format!("/api/sensors/one{sensor}/readings"), &json)
+        post(&format!("/api/sensors/one{sensor}/readings"), token, &json)
     };
     (0..CONNECTIONS).map(|sensor| Arc::new((0..each).map(|i| request(sensor, i)).collect())).collect()
 }
@@ -108,23 +108,23 @@ fn batch(first_ms: i64, n: usize) -> Vec<(i64, f64)> {
     readings.map(|i| (first_ms + i as i64 * 1_000, value(i))).collect()
 }
 
-fn batches(first_ms: i64, round: usize) -> Vec<Arc<Vec<Vec<u8>>>> {
+fn batches(token: &str, first_ms: i64, round: usize) -> Vec<Arc<Vec<Vec<u8>>>> {
     let request = |sensor: usize, i: usize| {
         let rows: Vec<String> = batch(first_ms, round * BATCHES + i)
             .into_iter()
             .map(|(time, value)| format!("{{\"time\":{time},\"value\":{value}}}"))
             .collect();
-        post(&format!("/api/sensors/many{sensor}/readings"), &format!("[{}]", rows.join(",")))
+        post(&format!("/api/sensors/many{sensor}/readings"), token, &format!("[{}]", rows.join(",")))
     };
     (0..BATCH_CONNECTIONS)
         .map(|sensor| Arc::new((0..BATCHES).map(|i| request(sensor, i)).collect()))
         .collect()
 }
 
-async fn register(address: SocketAddr, prefix: &str, count: usize) {
+async fn register(address: SocketAddr, token: &str, prefix: &str, count: usize) {
     let mut connection = Connection::open(address).await.expect("connect");
     for n in 0..count {
-        let request = post("/api/sensors", &format!("{{\"sensor_id\":\"{prefix}{n}\"}}"));
+        let request = post("/api/sensors", token, &format!("{{\"sensor_id\":\"{prefix}{n}\"}}"));
         assert_eq!(connection.exchange(&request).await.expect("an answer"), 201);
     }
 }
@@ -143,13 +143,13 @@ async fn raw_round(raw: &mut RawReadings, first_ms: i64, first_row: usize, rows_
     rows as f64 / (clock.monotonic() - begun).as_secs_f64()
 }
 
-async fn measure_singles(engine: &str, address: SocketAddr, first_ms: i64) {
-    register(address, "one", CONNECTIONS).await;
+async fn measure_singles(engine: &str, address: SocketAddr, token: &str, first_ms: i64) {
+    register(address, token, "one", CONNECTIONS).await;
     let nothing = Arc::new(vec![get("/api/v1/health/liveness")]);
     let (mut noop, mut durable, mut ratio) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..=ROUNDS {
         let idle = load(address, vec![Arc::clone(&nothing); CONNECTIONS], REQUESTS / CONNECTIONS).await;
-        let work = load(address, singles(first_ms, round), 1).await;
+        let work = load(address, singles(token, first_ms, round), 1).await;
         if round > 0 {
             ratio.push(work.per_second() / idle.per_second());
             noop.push(idle);
@@ -167,14 +167,15 @@ async fn measure_singles(engine: &str, address: SocketAddr, first_ms: i64) {
     hold(&name, Figure::of(ratio), "", Target::AtLeast(0.4));
 }
 
-async fn measure_batches(engine: &str, address: SocketAddr, first_ms: i64, bare: &TestDb) {
-    register(address, "many", BATCH_CONNECTIONS).await;
+async fn measure_batches(engine: &str, server: &Server, token: &str, first_ms: i64, bare: &TestDb) {
+    let address = server.address;
+    register(address, token, "many", BATCH_CONNECTIONS).await;
     let mut raw = RawReadings::open(bare).await;
     let rows = BATCH_CONNECTIONS * BATCHES * BATCH_READINGS;
     let together = BATCH_CONNECTIONS * BATCH_READINGS;
     let (mut http, mut alone, mut grouped) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..=ROUNDS {
-        let took = load(address, batches(first_ms, round), 1).await.took;
+        let took = load(address, batches(token, first_ms, round), 1).await.took;
         let by_batch = raw_round(&mut raw, first_ms, 2 * round * rows, BATCH_READINGS).await;
         let by_group = raw_round(&mut raw, first_ms, (2 * round + 1) * rows, together).await;
         if round > 0 {
@@ -212,7 +213,7 @@ async fn measure_groups(engine: &str, first_ms: i64, home: &TestDb) {
             let group: Vec<ReadingBatch<'_>> = keys[..size].iter().map(batch).collect();
             let begun = clock.monotonic();
             let mut tx = home.db.begin().await.expect("begin");
-            readings_insert(&mut tx, &group).await.expect("insert");
+            assert!(readings_insert_all(&mut tx, &group).await.expect("insert"));
             tx.commit().await.expect("commit");
             times.push((clock.monotonic() - begun).as_secs_f64() * 1e3);
         }
@@ -228,9 +229,9 @@ async fn measure<F: Future<Output = Option<TestDb>>>(engine: &str, fresh: impl F
     home.db.close().await;
     let dir = tempfile::tempdir().expect("a directory");
     let server = Server::start(dir.path(), Some(&home.options.url)).await;
-    let first_ms = time_ms(0);
-    measure_singles(engine, server.address, first_ms).await;
-    measure_batches(engine, server.address, first_ms, &bare).await;
+    let (token, first_ms) = (server.sign_in().await, time_ms(0));
+    measure_singles(engine, server.address, &token, first_ms).await;
+    measure_batches(engine, &server, &token, first_ms, &bare).await;
     measure_groups(engine, first_ms, &bare).await;
 }
 

@@ -137,6 +137,11 @@ def main() -> int:
         faults.append("two dashboards have the same uid")
     for path in dashboards:
         expressions += expressions_of_dashboard(path, faults)
+    runbook = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
+    rules = {where.split(": ")[1] for where, _ in expressions_of_rules(HERE / "prometheus" / "rules.yml")}
+    told = set(re.findall(r"^## (\w+)$", runbook, re.MULTILINE))
+    faults += [f"docs/runbook.md: no section for {name}" for name in sorted(rules - told)]
+    faults += [f"docs/runbook.md: no rule is called {name}" for name in sorted(told - rules)]
     known_metrics, known_labels = names_in_sources()
     known_labels |= LABELS_OF_PROMETHEUS
     named: set[str] = set()

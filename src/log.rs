@@ -13,10 +13,10 @@ use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::config::{Config, LogFormat};
 
-/// Libraries that report as errors what is a probe of what this machine has, and one that opens a span for the life of
-/// every actor, which costs memory for each of a hundred thousand and time for each message; named before the configured
-/// level, so that it can turn them up again.
-const QUIET: &str = "wgpu_hal=off,wgpu_core=warn,naga=warn,ractor=warn";
+/// Libraries that report as errors what is a probe of what this machine has, one that tells of every kernel it tunes, and
+/// one that opens a span for the life of every actor, which costs memory for each of a hundred thousand and time for each
+/// message; named before the configured level, so that it can turn them up again.
+const QUIET: &str = "wgpu_hal=off,wgpu_core=warn,naga=warn,cubecl_runtime=warn,ractor=warn";
 /// Lines that may wait for the disk; more are dropped rather than stalling the plant.
 const LINES_BUFFERED_MAX: usize = 16_384;
 

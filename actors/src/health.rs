@@ -6,8 +6,13 @@ use nightshift_kernel::{BreakerSnapshot, BreakerState, Supervisor};
 use nightshift_store::Db;
 use serde::Serialize;
 
+use crate::cache::Cache;
+use crate::fleet::Fleet;
 use crate::inference::{DeviceState, Inference};
-use crate::system::Ledger;
+use crate::sensing::Sensing;
+use crate::storage::Storage;
+use crate::system::{HostView, Ledger};
+use crate::writer::Writer;
 
 /// How a part is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -15,6 +20,8 @@ use crate::system::Ledger;
 pub enum ComponentState {
     /// It works.
     Ok,
+    /// It works, and will not for ever.
+    Warning,
     /// It works with less than it should have.
     Degraded,
     /// It does not work.
@@ -24,7 +31,8 @@ pub enum ComponentState {
 /// One part of the plant.
 #[derive(Debug, Clone, Serialize)]
 pub struct Component {
-    /// Its name: `database`, `inference`, `supervision`, `account`, `breakers`.
+    /// Its name: `database`, `writer`, `schedule`, `inference`, `supervision`, `account`,
+    /// `breakers`, `audit`, `memory`, `disk`, `storage`, `fleet`, `cache`.
     pub name: &'static str,
     /// How it is.
     pub state: ComponentState,
@@ -51,21 +59,73 @@ impl Health {
 /// How long the database may take to answer a health check.
 const PING_DEADLINE: Duration = Duration::from_secs(2);
 
+/// What a look at the plant looks at.
+pub(crate) struct Parts<'a> {
+    pub(crate) db: &'a Db,
+    pub(crate) writer: &'a Writer,
+    pub(crate) root: &'a Supervisor,
+    pub(crate) inference: &'a Inference,
+    pub(crate) sensing: &'a Sensing,
+    pub(crate) ledger: &'a Ledger,
+    pub(crate) host: &'a HostView,
+    pub(crate) breakers: &'a [BreakerSnapshot],
+    pub(crate) fleet: &'a Fleet,
+    pub(crate) audit_fault: Option<String>,
+    pub(crate) storage: &'a Storage,
+    pub(crate) cache: &'a Cache,
+}
+
 /// Looks at every part.
-pub(crate) async fn look(
-    db: &Db,
-    root: &Supervisor,
-    inference: &Inference,
-    ledger: &Ledger,
-    breakers: &[BreakerSnapshot],
-) -> Health {
+pub(crate) async fn look(parts: Parts<'_>) -> Health {
+    let (database, overdue, storage) =
+        tokio::join!(database(parts.db), parts.sensing.overdue(), storage(parts.storage));
     Health::new(vec![
-        database(db).await,
-        scorer(inference),
-        supervision(root),
-        account(ledger.unaccounted()),
-        breaker_states(breakers),
+        database,
+        writer(parts.writer.is_failing()),
+        schedule(overdue),
+        scorer(parts.inference),
+        supervision(parts.root),
+        account(&parts.ledger.unaccounted()),
+        breaker_states(parts.breakers),
+        audit(parts.audit_fault),
+        storage,
+        cache(parts.cache),
+        fleet(parts.fleet),
+        room("memory", parts.host.memory_warning()),
+        room("disk", parts.host.disk_warning()),
     ])
+}
+
+fn room(name: &'static str, warning: Option<String>) -> Component {
+    let state = if warning.is_some() { ComponentState::Warning } else { ComponentState::Ok };
+    component(name, state, warning.unwrap_or_default())
+}
+
+fn writer(failing: bool) -> Component {
+    match failing {
+        false => component("writer", ComponentState::Ok, ""),
+        true => component(
+            "writer",
+            ComponentState::Degraded,
+            "the last commit failed, nothing new may be stored: see the log, look for a full disk, run `nightshift doctor`",
+        ),
+    }
+}
+
+fn schedule(overdue: Option<String>) -> Component {
+    match overdue {
+        None => component("schedule", ComponentState::Ok, ""),
+        Some(why) => component("schedule", ComponentState::Degraded, why),
+    }
+}
+
+/// A plant without vehicles is well; one whose maps cannot be read is not.
+fn fleet(fleet: &Fleet) -> Component {
+    match fleet.why_off() {
+        None => component("fleet", ComponentState::Ok, ""),
+        Some((why, false)) => component("fleet", ComponentState::Ok, format!("it does not run: {why}")),
+        Some((why, true)) => component("fleet", ComponentState::Degraded, why),
+    }
 }
 
 fn component(name: &'static str, state: ComponentState, detail: impl Into<String>) -> Component {
@@ -120,13 +180,46 @@ fn supervision(root: &Supervisor) -> Component {
     }
 }
 
-fn account(unaccounted: i64) -> Component {
-    match unaccounted {
-        0 => component("account", ComponentState::Ok, ""),
-        n => component(
-            "account",
+fn account(unaccounted: &[(&str, i64)]) -> Component {
+    if unaccounted.is_empty() {
+        return component("account", ComponentState::Ok, "");
+    }
+    let domains: Vec<String> = unaccounted.iter().map(|(domain, n)| format!("{domain} {n}")).collect();
+    let detail = format!("not everything is accounted for ({}): see the log", domains.join(", "));
+    component("account", ComponentState::Degraded, detail)
+}
+
+fn audit(fault: Option<String>) -> Component {
+    match fault {
+        None => component("audit", ComponentState::Ok, ""),
+        Some(fault) => {
+            let detail = format!("{fault}: run `nightshift audit verify`");
+            component("audit", ComponentState::Degraded, detail)
+        }
+    }
+}
+
+async fn storage(storage: &Storage) -> Component {
+    match storage.fault().await {
+        None => component("storage", ComponentState::Ok, ""),
+        Some(fault) => {
+            let detail = format!("objects cannot be kept at {}: {fault}", storage.blobs().location());
+            component("storage", ComponentState::Degraded, detail)
+        }
+    }
+}
+
+/// A plant does without its shared cache, with more work for the database and limits for each node.
+fn cache(cache: &Cache) -> Component {
+    match cache.place().zip(cache.fault()) {
+        None => component("cache", ComponentState::Ok, ""),
+        Some((place, fault)) => component(
+            "cache",
             ComponentState::Degraded,
-            format!("{n} readings are unaccounted for: see the log"),
+            format!(
+                "the shared cache at {place} is away, requests are counted by each node alone: {fault}; look at that Redis, or \
+                 at cache.url"
+            ),
         ),
     }
 }

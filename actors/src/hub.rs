@@ -45,7 +45,35 @@ impl Hub {
         Self { events: broadcast::channel(EVENTS_MAX).0, newest, live: broadcast::channel(LIVE_MAX).0 }
     }
 
-    pub(crate) fn publish(&self, events: Vec<Event>) {
+    /// Tells of what this program has just committed. What another program committed before it goes out first.
+    pub(crate) async fn publish(&self, db: &Db, events: Vec<Event>) {
+        let Some(first) = events.first() else { return };
+        if first.seq > self.newest.load(Ordering::Acquire) + 1
+            && let Err(error) = self.catch_up(db).await
+        {
+            tracing::warn!(error = %error, "events of another program may not have been told to those who listen");
+        }
+        self.send(events);
+    }
+
+    /// Tells of what another program committed, an import for instance. Readers pass over what they were told before.
+    ///
+    /// # Errors
+    /// When the journal cannot be read; the next look makes up for it.
+    pub(crate) async fn catch_up(&self, db: &Db) -> Result<(), StoreError> {
+        // As many pages as the journal holds, and it is kept short.
+        loop {
+            let after = self.newest.load(Ordering::Acquire);
+            let page = nightshift_store::system::events_after(db, after, None, JOURNAL_PAGE).await?;
+            let is_last = page.len() < JOURNAL_PAGE as usize;
+            self.send(page);
+            if is_last {
+                return Ok(());
+            }
+        }
+    }
+
+    fn send(&self, events: Vec<Event>) {
         for event in events {
             // Nobody listening is no failure: the journal keeps the event.
             let seq = event.seq;
@@ -191,12 +219,41 @@ mod tests {
         let mut tx = home.db.begin().await.expect("begin");
         let more = i64::try_from(EVENTS_MAX).expect("small") + 10;
         tx.journal_many((0..more).map(event).collect()).await.expect("journal");
-        hub.publish(tx.commit().await.expect("commit"));
+        hub.publish(&home.db, tx.commit().await.expect("commit")).await;
         for n in 0..more {
             match reader.next().await.expect("journal") {
                 JournalStep::Event(event) => assert_eq!(event.seq, newest + 1 + n),
                 other => panic!("{other:?}"),
             }
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_another_program_writes_is_told_in_order() {
+        let home = sqlite().await;
+        let hub = Hub::new(0);
+        let mut reader = hub.follow(home.db.clone(), None, None);
+        let write = async |kind: &str| {
+            let mut tx = home.db.begin().await.expect("begin");
+            let event = NewEvent::new(Timestamp::from_s(1), kind, "a", serde_json::json!({}));
+            tx.journal(event).await.expect("journal");
+            tx.commit().await.expect("commit")
+        };
+        let next = async |reader: &mut JournalReader| match reader.next().await.expect("journal") {
+            JournalStep::Event(event) => event.event.kind.clone(),
+            other => panic!("{other:?}"),
+        };
+        write("other.first").await;
+        hub.catch_up(&home.db).await.expect("journal");
+        assert_eq!(next(&mut reader).await, "other.first");
+        // The next look comes too late for this one: what is committed here brings it along.
+        write("other.second").await;
+        let own = write("own.third").await;
+        hub.publish(&home.db, own).await;
+        hub.catch_up(&home.db).await.expect("journal");
+        hub.publish(&home.db, write("own.fourth").await).await;
+        for kind in ["other.second", "own.third", "own.fourth"] {
+            assert_eq!(next(&mut reader).await, kind);
         }
     }
 }

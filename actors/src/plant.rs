@@ -2,28 +2,50 @@
 //!
 //! ```text
 //! plant
+//! ├── cache            keeps the connection to the cache that nodes share, if there is one
 //! ├── store-writer     essential · its queue rejects when full · group commit
-//! ├── inference        batcher (sheds beyond its queue) · one device-<n> per device
-//! ├── sensing          sensor/<key> … · vendor/<name> (breaker) · calibrator · schedule
-//! └── system           watch (tree events to the journal) · keeper (retention, account, checkpoints)
+//! ├── identity         keeper (takes away what has ended, writes counts of refusals)
+//! ├── inference        batcher (sheds beyond its queue) · one device-<n> per device · bank-<n> (remember sensors), bank-spare
+//! ├── sensing          sensor/<key> … · vendor/<name> (breaker) · calibrator · shadow · schedule
+//! ├── production       process/<n> … (breaker on the store) · watch (delays, targets) · sentry (consequences of verdicts)
+//! │                    printer/<id> … (breaker) · firmware/<station> … (breaker), rollout, firmware-keeper
+//! ├── fleet            carrier (positions, retention) · fanout · dispatcher/<map> … · vehicle/<id> … · registry
+//! ├── diagnosis        session/<id> … · keeper (removes files that belong to nothing)
+//! ├── briefing         chronicle (the book of what happened) · scribe (stores texts together) · running/<request> …
+//! │                    llm/<n> (breaker) · daily (at its time) · courier (webhook and mail, a breaker each)
+//! └── system           watch (tree events to the journal) · keeper (retention, accounts, checkpoints) · host (the machine) · drill
 //! ```
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use nightshift_domain::production::Calendar;
+use nightshift_domain::sensing::Schedule;
 use nightshift_kernel::{
     BreakerSnapshot, ChildSpec, Clock, Mailbox, Policy, Random, Runtime, SpawnError, StopReport, Supervisor,
     TreeNode,
 };
 use nightshift_models::{Model, ModelError, Selection};
+use nightshift_store::blobs::{BlobError, Blobs};
 use nightshift_store::{Db, StoreError};
 
+use crate::alerts::Alerts;
+use crate::briefing::{self, Briefing};
+use crate::cache::{self, Cache};
 use crate::config::PlantConfig;
+use crate::diagnosis::{self, Diagnosis};
+use crate::firmware::{self, Firmware};
+use crate::fleet::{self, Fleet, FleetStartError};
 use crate::health::{self, Health};
 use crate::hub::{Hub, JournalReader};
+use crate::identity::{self, Identity, IdentityError};
 use crate::inference::Inference;
+use crate::labels::{self, Labels};
+use crate::once::Answers;
+use crate::production::{self, Production};
 use crate::sensing::{self, Sensing, SensingShared};
-use crate::system::{self, Ledger};
+use crate::storage::Storage;
+use crate::system::{self, HostView, House, Ledger};
 use crate::writer::{Queue, StoreWriter, Writer};
 
 /// Wake-ups that may wait for the writer; one is as good as many. What is to be written waits in its queue.
@@ -42,15 +64,42 @@ pub enum StartError {
     /// The default model is none of those loaded.
     #[error("sensing.default_model: {0}")]
     DefaultModel(String),
+    /// The model to be tried is none of those loaded.
+    #[error("sensing.shadow_model: {0}")]
+    ShadowModel(String),
     /// The store cannot be read.
     #[error("the store cannot be read")]
     Store(#[from] StoreError),
+    /// The keys, or the first administrator, cannot be made.
+    #[error("the identity cannot be started: {0}")]
+    Identity(#[from] IdentityError),
+    /// The object store cannot be opened.
+    #[error("the object store")]
+    Storage(#[from] BlobError),
+    /// The shared cache's settings are wrong.
+    #[error("cache.url: {0}")]
+    Cache(String),
+    /// The briefing domain could not be started.
+    #[error("briefing: {0}")]
+    Briefing(String),
     /// An actor could not be started.
     #[error("an actor could not be started")]
     Spawn(#[from] SpawnError),
     /// The vendor's settings are wrong.
     #[error("{0}")]
     Vendor(String),
+    /// The production domain could not be started.
+    #[error("production: {0}")]
+    Production(String),
+}
+
+impl From<FleetStartError> for StartError {
+    fn from(error: FleetStartError) -> Self {
+        match error {
+            FleetStartError::Store(error) => Self::Store(error),
+            FleetStartError::Spawn(error) => Self::Spawn(error),
+        }
+    }
 }
 
 /// A running plant.
@@ -58,10 +107,24 @@ pub enum StartError {
 pub struct Plant {
     root: Supervisor,
     db: Db,
+    writer: Writer,
     hub: Hub,
+    identity: Identity,
     inference: Inference,
     sensing: Sensing,
+    production: Production,
+    labels: Labels,
+    firmware: Firmware,
+    fleet: Fleet,
+    diagnosis: Diagnosis,
+    alerts: Alerts,
+    briefing: Briefing,
     ledger: Ledger,
+    host: HostView,
+    house: House,
+    answers: Answers,
+    storage: Storage,
+    cache: Cache,
 }
 
 impl Plant {
@@ -76,42 +139,81 @@ impl Plant {
         clock: Clock,
         selection: Selection,
     ) -> Result<Self, StartError> {
+        let storage = Storage::new(Blobs::open(&config.storage)?, clock.clone());
         let runtime = Runtime::new(clock.clone(), Random::unpredictable(), RESTARTS_AT_ONCE);
         let root = Supervisor::root("plant", runtime)?;
-        let (_, newest) = nightshift_store::system::events_bounds(&db).await?;
-        let hub = Hub::new(newest.unwrap_or(0));
+        let cache = spawn_cache(&root, &config, &clock).await?;
+        let hub = Hub::new(nightshift_store::system::events_bounds(&db).await?.1.unwrap_or(0));
 
-        let writer_spec = ChildSpec::new("store-writer")
-            .mailbox(Mailbox::wait(WRITER_MAILBOX))
-            .budget(WRITER_BUDGET)
-            .essential(true);
-        let (writer_db, writer_hub) = (db.clone(), hub.clone());
-        let queue = Arc::<Queue>::default();
-        let for_writer = Arc::clone(&queue);
-        let make_writer =
-            move || StoreWriter::new(writer_db.clone(), writer_hub.clone(), Arc::clone(&for_writer));
-        let writer = Writer::new(root.spawn(writer_spec, make_writer)?, queue);
+        let writer = spawn_writer(&root, &db, &hub)?;
 
-        let models = load_models(&config)?;
-        let inference = Inference::spawn(&root, &config.inference, models, selection)?;
-        inference
-            .check_model(&config.sensing.default_model)
-            .map_err(|e| StartError::DefaultModel(e.to_string()))?;
+        let around_identity = (db.clone(), writer.clone(), cache.clone(), clock.clone());
+        let identity = spawn_identity(&root, &config, around_identity).await?;
 
+        let inference = spawn_inference(&root, &config, selection)?;
+
+        let calendar = calendar_of(&config)?;
+        let answers = Answers::new(db.clone(), writer.clone(), clock.clone());
         let shared = Arc::new(SensingShared {
             db: db.clone(),
             writer: writer.clone(),
             hub: hub.clone(),
             inference: inference.clone(),
-            clock,
+            clock: clock.clone(),
+            lineup: sensing::lineup(&db, &config.sensing, &inference).await?,
             config: config.sensing,
+            cache: cache.clone(),
+            calendar,
             roster: Default::default(),
+            period_s: Schedule::default().period_s.into(),
         });
         let sensing = sensing::spawn(&root, shared).await?;
 
-        let house = root.supervisor("system", Policy::default())?;
-        let ledger = system::spawn(&house, &root, config.system, writer, sensing.shared())?;
-        Ok(Self { root, db, hub, inference, sensing, ledger })
+        let alerts = Alerts::new(db.clone(), writer.clone(), clock.clone());
+        let at_home = clock.clone();
+        let around_briefing = (db.clone(), writer.clone(), hub.clone(), clock.clone());
+        let surroundings = (db.clone(), writer.clone(), clock);
+        let (around_fleet, around_diagnosis) = (surroundings.clone(), surroundings.clone());
+        let zone = config.production.time_zone.clone();
+        let desk = Arc::new(labels::Desk::open(config.labels).map_err(StartError::Production)?);
+        let (around, seen, on) = (surroundings.clone(), Arc::clone(sensing.shared()), Arc::clone(&desk));
+        let production =
+            production::spawn(&root, config.production, &config.alerts, around, seen, on).await?;
+        let labels = labels::spawn(production.domain(), desk, surroundings.clone()).await?;
+        let files = storage.blobs();
+        let firmware =
+            firmware::spawn(production.domain(), config.firmware, files.clone(), surroundings).await?;
+
+        let fleet = fleet::spawn(&root, config.fleet, around_fleet).await?;
+        let diagnosis = diagnosis::spawn(&root, config.diagnosis, files.clone(), around_diagnosis).await?;
+        let briefing = briefing::spawn(&root, config.briefing, &zone, around_briefing).await?;
+
+        let below = root.supervisor("system", Policy::default())?;
+        let house = House::open(&db, writer.clone(), root.clone(), at_home).await?;
+        let (ledger, host) =
+            system::spawn(&below, &root, &house, config.system, writer.clone(), sensing.shared())?;
+        Ok(Self {
+            root,
+            db,
+            writer,
+            hub,
+            identity,
+            inference,
+            sensing,
+            production,
+            labels,
+            firmware,
+            fleet,
+            diagnosis,
+            alerts,
+            ledger,
+            host,
+            house,
+            answers,
+            storage,
+            briefing,
+            cache,
+        })
     }
 
     /// The sensing domain.
@@ -120,10 +222,82 @@ impl Plant {
         &self.sensing
     }
 
+    /// Who gets in.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The production domain.
+    #[must_use]
+    pub fn production(&self) -> &Production {
+        &self.production
+    }
+
+    /// Labels and their printers.
+    #[must_use]
+    pub fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    /// Firmware and the stations that run it.
+    #[must_use]
+    pub fn firmware(&self) -> &Firmware {
+        &self.firmware
+    }
+
+    /// The fleet domain.
+    #[must_use]
+    pub fn fleet(&self) -> &Fleet {
+        &self.fleet
+    }
+
+    /// The diagnosis domain.
+    #[must_use]
+    pub fn diagnosis(&self) -> &Diagnosis {
+        &self.diagnosis
+    }
+
+    /// Alerts.
+    #[must_use]
+    pub fn alerts(&self) -> &Alerts {
+        &self.alerts
+    }
+
+    /// Briefings.
+    #[must_use]
+    pub fn briefing(&self) -> &Briefing {
+        &self.briefing
+    }
+
     /// The inference pool.
     #[must_use]
     pub fn inference(&self) -> &Inference {
         &self.inference
+    }
+
+    /// The house: attendance, and an operator's commands on the tree.
+    #[must_use]
+    pub fn house(&self) -> &House {
+        &self.house
+    }
+
+    /// The answers of commands that may be sent again.
+    #[must_use]
+    pub fn answers(&self) -> &Answers {
+        &self.answers
+    }
+
+    /// Objects too large for the database.
+    #[must_use]
+    pub fn blobs(&self) -> &Blobs {
+        self.storage.blobs()
+    }
+
+    /// What nodes share for a short time.
+    #[must_use]
+    pub fn cache(&self) -> &Cache {
+        &self.cache
     }
 
     /// The live fan-out.
@@ -152,17 +326,40 @@ impl Plant {
     /// The circuit breakers.
     #[must_use]
     pub fn breakers(&self) -> Vec<BreakerSnapshot> {
-        self.sensing.breakers().iter().map(nightshift_kernel::BreakerView::snapshot).collect()
+        let views = self.sensing.breakers().into_iter().chain(self.production.breakers());
+        let views = views.chain(self.labels.breakers()).chain(self.firmware.breakers());
+        let views = views.chain(self.briefing.breakers());
+        views.map(|view| view.snapshot()).collect()
     }
 
     /// How the plant's parts are.
     pub async fn health(&self) -> Health {
-        health::look(&self.db, &self.root, &self.inference, &self.ledger, &self.breakers()).await
+        health::look(health::Parts {
+            db: &self.db,
+            writer: &self.writer,
+            root: &self.root,
+            inference: &self.inference,
+            sensing: &self.sensing,
+            ledger: &self.ledger,
+            host: &self.host,
+            breakers: &self.breakers(),
+            fleet: &self.fleet,
+            audit_fault: self.identity.audit_fault(),
+            storage: &self.storage,
+            cache: &self.cache,
+        })
+        .await
     }
 
     /// Waits until a part is lost that the plant cannot do without, and says why.
     pub async fn escalated(&self) -> String {
         self.root.escalated().await
+    }
+
+    /// The whole tree.
+    #[cfg(test)]
+    pub(crate) fn root(&self) -> &Supervisor {
+        &self.root
     }
 
     /// Stops the tree in order: intake first, then the newest first, each with its waiting messages done.
@@ -171,6 +368,59 @@ impl Plant {
         self.db.close().await;
         report
     }
+}
+
+/// What nodes share. The first look is waited for, so that what is asked at once is counted together already.
+async fn spawn_cache(root: &Supervisor, config: &PlantConfig, clock: &Clock) -> Result<Cache, StartError> {
+    let cache = Cache::open(&config.cache, clock.clone()).map_err(StartError::Cache)?;
+    cache.look().await;
+    cache::spawn(root, &cache)?;
+    Ok(cache)
+}
+
+/// Who gets in, with the first administrator.
+async fn spawn_identity(
+    root: &Supervisor,
+    config: &PlantConfig,
+    (db, writer, cache, clock): (Db, Writer, Cache, Clock),
+) -> Result<Identity, StartError> {
+    let identity = Identity::new(config.identity.clone(), db, writer, cache, clock)?;
+    identity.first_start().await?;
+    identity::spawn(root, &identity)?;
+    Ok(identity)
+}
+
+/// The one that writes, in front of everybody else.
+fn spawn_writer(root: &Supervisor, db: &Db, hub: &Hub) -> Result<Writer, StartError> {
+    let spec = ChildSpec::new("store-writer")
+        .mailbox(Mailbox::wait(WRITER_MAILBOX))
+        .budget(WRITER_BUDGET)
+        .essential(true);
+    let (db, hub, queue) = (db.clone(), hub.clone(), Arc::<Queue>::default());
+    let waiting = Arc::clone(&queue);
+    let make = move || StoreWriter::new(db.clone(), hub.clone(), Arc::clone(&waiting));
+    Ok(Writer::new(root.spawn(spec, make)?, queue))
+}
+
+/// The pool with every model there is; the default one must be among them.
+fn spawn_inference(
+    root: &Supervisor,
+    config: &PlantConfig,
+    selection: Selection,
+) -> Result<Inference, StartError> {
+    let inference = Inference::spawn(root, &config.inference, load_models(config)?, selection)?;
+    inference
+        .check_model(&config.sensing.default_model)
+        .map_err(|e| StartError::DefaultModel(e.to_string()))?;
+    if let Some(shadow) = &config.sensing.shadow_model {
+        inference.check_model(shadow).map_err(|e| StartError::ShadowModel(e.to_string()))?;
+    }
+    Ok(inference)
+}
+
+/// The plant's local time.
+fn calendar_of(config: &PlantConfig) -> Result<Calendar, StartError> {
+    config.production.time_zone.parse().map_err(|e| StartError::Production(format!("{e}")))
 }
 
 fn load_models(config: &PlantConfig) -> Result<Vec<Model>, StartError> {

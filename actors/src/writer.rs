@@ -11,8 +11,8 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use nightshift_domain::sensing::{Account, Reading, SensorKey};
-use nightshift_kernel::{Actor, Address, Context, Fault, SendError};
-use nightshift_store::sensing::{ReadingBatch, readings_insert};
+use nightshift_kernel::{Actor, Address, AskError, Context, Fault, Reply, SendError};
+use nightshift_store::sensing::{ReadingBatch, readings_insert, readings_insert_all};
 use nightshift_store::{Db, StoreError, Tx};
 use tokio::sync::{Notify, oneshot};
 
@@ -90,13 +90,43 @@ impl Writer {
         self.submit(deadline, add).await
     }
 
+    /// Whether the last commit failed: the database may well be read and yet refuse writes.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.queue.lock().failing
+    }
+
+    /// Units of work that wait for the next transaction.
+    pub(crate) fn waiting(&self) -> usize {
+        self.queue.lock().pending.len()
+    }
+
     async fn submit<T>(
         &self,
         deadline: Duration,
         add: impl FnOnce(&mut Group, Answer<T>),
     ) -> Result<T, WriteError> {
         let (reply, answer) = oneshot::channel();
-        let asleep = self.queue.add(|group| add(group, reply))?;
+        let answered = async {
+            self.enqueue(|group| add(group, reply), deadline).await?;
+            answer.await.unwrap_or(Err(WriteError::Lost))
+        };
+        tokio::time::timeout(deadline, answered).await.unwrap_or(Err(WriteError::Deadline))
+    }
+
+    /// Adds work to the queue. Between two lives of the actor it waits for the next one.
+    async fn enqueue(&self, add: impl FnOnce(&mut Group), deadline: Duration) -> Result<(), WriteError> {
+        let mut add = Some(add);
+        let asleep = loop {
+            match self.queue.add(&mut add) {
+                Err(WriteError::Stopped) => match self.address.ask(WriterMessage::Open, deadline).await {
+                    Ok(()) | Err(AskError::Failed) => {}
+                    Err(AskError::Full) => return Err(WriteError::Overloaded),
+                    Err(AskError::Stopped) => return Err(WriteError::Stopped),
+                    Err(AskError::Deadline) => return Err(WriteError::Deadline),
+                },
+                added => break added?,
+            }
+        };
         if asleep {
             // An actor between two lives looks into the queue when it starts; one that has stopped never does.
             match self.address.try_send(WriterMessage::Wake) {
@@ -104,11 +134,7 @@ impl Writer {
                 Err(SendError::Stopped) => return Err(WriteError::Stopped),
             }
         }
-        match tokio::time::timeout(deadline, answer).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => Err(WriteError::Lost),
-            Err(_) => Err(WriteError::Deadline),
-        }
+        Ok(())
     }
 }
 
@@ -131,8 +157,10 @@ struct QueueState {
     pending: Group,
     /// Whether a task is committing group after group.
     committing: bool,
-    /// Whether the writer has stopped.
+    /// Whether the writer has stopped, for good or until its next life.
     closed: bool,
+    /// Whether the last commit failed.
+    failing: bool,
 }
 
 impl Queue {
@@ -140,8 +168,8 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds work; whether nobody is committing, so that the actor must be woken.
-    fn add(&self, add: impl FnOnce(&mut Group)) -> Result<bool, WriteError> {
+    /// Adds work, taken only if there is room for it; whether nobody is committing, so that the actor must be woken.
+    fn add(&self, add: &mut Option<impl FnOnce(&mut Group)>) -> Result<bool, WriteError> {
         let mut state = self.lock();
         if state.closed {
             return Err(WriteError::Stopped);
@@ -149,7 +177,9 @@ impl Queue {
         if state.pending.len() >= PENDING_MAX {
             return Err(WriteError::Overloaded);
         }
-        add(&mut state.pending);
+        if let Some(add) = add.take() {
+            add(&mut state.pending);
+        }
         Ok(!state.committing)
     }
 
@@ -174,6 +204,10 @@ impl Queue {
         None
     }
 
+    fn set_failing(&self, failing: bool) {
+        self.lock().failing = failing;
+    }
+
     fn set_closed(&self, closed: bool) {
         self.lock().closed = closed;
     }
@@ -194,6 +228,8 @@ impl Queue {
 pub(crate) enum WriterMessage {
     /// Something waits and nobody is committing.
     Wake,
+    /// Answered once the queue takes work.
+    Open(Reply<()>),
 }
 
 pub(crate) struct OwnedBatch {
@@ -207,6 +243,8 @@ pub(crate) struct OwnedBatch {
 pub(crate) trait Work: Send {
     fn run<'t>(&'t mut self, tx: &'t mut Tx) -> BoxFuture<'t, Result<(), StoreError>>;
     fn settle(self: Box<Self>, outcome: Result<(), WriteError>);
+    /// Whether nobody waits for it any more.
+    fn is_abandoned(&self) -> bool;
 }
 
 struct Unit<T> {
@@ -223,6 +261,10 @@ impl<T: Send + 'static> Work for Unit<T> {
             }
             Ok(())
         })
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.reply.as_ref().is_none_or(oneshot::Sender::is_closed)
     }
 
     fn settle(mut self: Box<Self>, outcome: Result<(), WriteError>) {
@@ -292,12 +334,11 @@ impl Actor for StoreWriter {
         Ok(())
     }
 
-    async fn handle(
-        &mut self,
-        _: &Context<WriterMessage>,
-        WriterMessage::Wake: WriterMessage,
-    ) -> Result<(), Fault> {
-        self.commit_what_waits();
+    async fn handle(&mut self, _: &Context<WriterMessage>, message: WriterMessage) -> Result<(), Fault> {
+        match message {
+            WriterMessage::Wake => self.commit_what_waits(),
+            WriterMessage::Open(reply) => reply.send(()),
+        }
         Ok(())
     }
 
@@ -317,6 +358,7 @@ async fn commit_all(db: Db, hub: Hub, queue: Arc<Queue>) {
             tracing::error!(units = group.len(), "a commit panicked; its writers were not acknowledged");
             Outcome::default()
         });
+        queue.set_failing(outcome.group.is_some());
         if let Some(error) = outcome.away() {
             // Whoever waits has waited for the database too: it would only be told the same later.
             let waiting = std::mem::take(&mut queue.lock().pending);
@@ -336,7 +378,7 @@ async fn commit(db: &Db, hub: &Hub, group: &mut Group) -> Outcome {
             let written = group.batches.iter().zip(&outcome.batches).filter(|(_, outcome)| outcome.is_ok());
             let readings: usize = written.map(|(batch, _)| batch.readings.len()).sum();
             metrics::counter!("nightshift_store_readings_written_total").increment(readings as u64);
-            hub.publish(events);
+            hub.publish(db, events).await;
         }
         Err(error) => {
             metrics::counter!("nightshift_store_failed_commits_total").increment(1);
@@ -386,20 +428,24 @@ async fn attempt(
 ) -> Result<Vec<nightshift_domain::Event>, StoreError> {
     let mut tx = db.begin().await?;
     if !group.batches.is_empty() {
-        let batches: Vec<ReadingBatch<'_>> = group
-            .batches
-            .iter()
-            .map(|b| ReadingBatch { sensor_key: b.key, readings: &b.readings, account: b.account })
-            .collect();
-        outcome.batches = readings_insert(&mut tx, &batches).await?;
+        (tx, outcome.batches) = store_batches(db, tx, &group.batches).await?;
+    }
+    if let ([], [unit]) = (group.batches.as_slice(), group.units.as_mut_slice()) {
+        return run_alone(tx, unit.as_mut(), outcome).await;
     }
     for unit in &mut group.units {
+        // Whoever gave it up was told that it is not done: it must not be done later.
+        if unit.is_abandoned() {
+            outcome.units.push(Ok(()));
+            continue;
+        }
         tx.savepoint().await?;
-        match unit.run(&mut tx).await {
-            Ok(()) => {
-                tx.release().await?;
-                outcome.units.push(Ok(()));
-            }
+        let done = match unit.run(&mut tx).await {
+            Ok(()) => tx.release().await,
+            failed => failed,
+        };
+        match done {
+            Ok(()) => outcome.units.push(Ok(())),
             Err(error) if error.is_transient() => return Err(error),
             Err(error) => {
                 tx.rollback_to().await?;
@@ -408,6 +454,46 @@ async fn attempt(
         }
     }
     tx.commit().await
+}
+
+/// Stores a group's readings as the first work of its transaction: all at once if nothing stands against any of them,
+/// else in a new transaction that finds out which batches are to blame.
+async fn store_batches(
+    db: &Db,
+    mut tx: Tx,
+    batches: &[OwnedBatch],
+) -> Result<(Tx, Vec<Result<(), StoreError>>), StoreError> {
+    let batches: Vec<ReadingBatch<'_>> = batches
+        .iter()
+        .map(|b| ReadingBatch { sensor_key: b.key, readings: &b.readings, account: b.account })
+        .collect();
+    if readings_insert_all(&mut tx, &batches).await? {
+        return Ok((tx, batches.iter().map(|_| Ok(())).collect()));
+    }
+    tx.rollback().await?;
+    let mut tx = db.begin().await?;
+    let outcomes = readings_insert(&mut tx, &batches).await?;
+    Ok((tx, outcomes))
+}
+
+/// A unit that is alone in its transaction needs no savepoint.
+async fn run_alone(
+    mut tx: Tx,
+    unit: &mut dyn Work,
+    outcome: &mut Outcome,
+) -> Result<Vec<nightshift_domain::Event>, StoreError> {
+    match unit.run(&mut tx).await {
+        Ok(()) => {
+            outcome.units.push(Ok(()));
+            tx.commit().await
+        }
+        Err(error) if error.is_transient() => Err(error),
+        Err(error) => {
+            tx.rollback().await?;
+            outcome.units.push(Err(error));
+            Ok(Vec::new())
+        }
+    }
 }
 
 #[cfg(test)]

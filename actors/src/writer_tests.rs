@@ -4,6 +4,7 @@ use futures::future::join_all;
 use nightshift_domain::{NewEvent, Timestamp};
 use nightshift_kernel::{ChildSpec, Mailbox, Runtime, Supervisor};
 use nightshift_store::sensing as store;
+use nightshift_store::system::{Claim, StoredAnswer};
 use nightshift_store::testing::{TestDb, postgres, sqlite};
 
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -93,6 +94,26 @@ async fn an_ordered_stop_commits_what_waits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_writer_that_is_restarted_keeps_its_callers_waiting_and_loses_none() {
+    for bench in benches().await {
+        let writer = bench.writer.clone();
+        let writes = tokio::spawn(async move {
+            let mut kept = 0_usize;
+            for n in 0..400 {
+                kept += join_all((0..4).map(|m| event(&writer, n * 4 + m))).await.iter().flatten().count();
+            }
+            kept
+        });
+        while !writes.is_finished() {
+            let report = bench.root.restart("writer").await.expect("restarts");
+            assert!(report.clean, "{report:?}");
+            event(&bench.writer, 9_999).await.expect("a write right after a restart");
+        }
+        assert_eq!(writes.await.expect("no panic"), 1_600, "a restart refused a write");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_reader_resumes_from_the_journal_and_is_told_when_its_place_is_gone() {
     for TestPlant { plant, home } in plants().await {
         for n in 0..5 {
@@ -136,4 +157,50 @@ async fn a_push_to_a_database_that_is_gone_is_refused_and_the_plant_lives() {
         "{refused:?}"
     );
     assert_eq!(test.plant.tree(Some("plant/store-writer"), None, 1).expect("in the tree").restarts, 0);
+}
+
+fn answered(text: &str) -> StoredAnswer {
+    StoredAnswer { status: 201, response: text.as_bytes().to_vec() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_is_kept_with_its_effect_and_only_with_it() {
+    for bench in benches().await {
+        let answers = crate::Answers::new(
+            bench.home.db.clone(),
+            bench.writer.clone(),
+            nightshift_kernel::Clock::system(),
+        );
+        let now = Timestamp::from_us(nightshift_kernel::Clock::system().now_us());
+        let register = |name: &str, body: &str| {
+            let (spec, ticket) = (spec(name), crate::Ticket::new("user 1 /api/sensors", name, body));
+            let once = ticket.clone().answered_by(|key: &i64| answered(&key.to_string()));
+            let done = bench.writer.run(DEADLINE, move |tx| {
+                Box::pin(async move {
+                    let key = store::sensor_insert(tx, &spec, now).await?.key.0;
+                    once.keep(tx, &key, now).await.map(|()| key)
+                })
+            });
+            async move { (done.await, ticket) }
+        };
+        let (done, ticket) = register("a", "hash").await;
+        let key = done.expect("registered");
+        assert!(ticket.is_kept());
+        let found = answers.find(&ticket).await.expect("readable");
+        assert_eq!(found, Some(Claim::Answered(answered(&key.to_string()))));
+        let other = crate::Ticket::new("user 1 /api/sensors", "a", "another hash");
+        assert_eq!(answers.find(&other).await.expect("readable"), Some(Claim::OtherBody));
+        assert!(answers.keep(other, answered("")).await.is_err(), "an answer is never replaced");
+
+        // The effect of a unit whose answer cannot be kept is undone.
+        let (spec, once) = (spec("b"), ticket.answered_by(|_: &()| answered("")));
+        let refused = bench.writer.run(DEADLINE, move |tx| {
+            Box::pin(async move {
+                store::sensor_insert(tx, &spec, now).await?;
+                once.keep(tx, &(), now).await
+            })
+        });
+        assert!(refused.await.is_err());
+        assert!(store::sensor_find(&bench.home.db, &id("b")).await.expect("readable").is_none());
+    }
 }

@@ -15,32 +15,17 @@ as well.
 import argparse
 import json
 import pathlib
-import struct
-import time
 
 import numpy as np
 import onnx
 import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper
 
-ROOT = pathlib.Path(__file__).resolve().parents[2] / "models"
-WINDOW, SPAN, MARGIN, DILATIONS, TAPS = 720, 96, 31, (2, 4, 8), 5
-POSITIONS = WINDOW - SPAN + 1
+from common import DILATIONS, MARGIN, POSITIONS, ROOT, SPAN, TAPS, WINDOW, best_rate, contrast, features, load
+
 BATCHES = (1, 32, 256)
-ROUNDS, ROUND_S = 5, 0.4
 # The distances of 256 windows at once take 400 MB; smaller pieces may be faster, so both are tried.
 PIECE = 32
-
-
-def load(path):
-    data = path.read_bytes()
-    (length,) = struct.unpack("<Q", data[:8])
-    tensors = {}
-    for name, entry in json.loads(data[8 : 8 + length]).items():
-        if name != "__metadata__":
-            start, end = (8 + length + offset for offset in entry["data_offsets"])
-            tensors[name] = np.frombuffer(data[start:end], "<f4").reshape(entry["shape"])
-    return tensors
 
 
 class Graph:
@@ -135,42 +120,6 @@ def detector_session(weights, threads):
     masked = graph.add("Add", distances, graph.constant(mask))
     nearest = graph.add("ReduceMin", masked, axes=[2], keepdims=0)
     return graph.session(["batch", 3, WINDOW + 2 * MARGIN], nearest, POSITIONS, threads)
-
-
-def features(windows):
-    """What the detector's encoder sees: value, step, step in units of the usual step; mirrored at the ends."""
-
-    def scale(values):
-        centre = np.sort(values)[len(values) // 2]
-        mad = np.sort(np.abs(values - centre))[len(values) // 2]
-        return centre, max(1.25 * mad, 0.2 * values.std(), 1e-6 * abs(centre), 1e-38)
-
-    rows = []
-    for window in windows:
-        centre, unit = scale(window)
-        values = np.clip((window - centre) / unit, -20, 20)
-        usual = scale(np.diff(values))[1]
-        values = np.pad(values, MARGIN, mode="reflect")
-        steps = np.diff(values, prepend=values[0])
-        rows.append(np.stack([values, steps, np.clip(steps / usual, -20, 20)]))
-    return np.stack(rows).astype(np.float32)
-
-
-def contrast(distances):
-    """The window's score: its largest distance over what three quarters of its positions don't exceed."""
-    distances = np.maximum(distances, 0)
-    return distances.max() / (np.sort(distances)[(len(distances) - 1) * 3 // 4] + 2)
-
-
-def best_rate(run, batch):
-    best = 0.0
-    for _ in range(ROUNDS):
-        start, scored = time.perf_counter(), 0
-        while time.perf_counter() - start < ROUND_S:
-            run()
-            scored += batch
-        best = max(best, scored / (time.perf_counter() - start))
-    return best
 
 
 def rates(session, inputs):

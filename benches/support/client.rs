@@ -67,11 +67,17 @@ pub(crate) fn get(path: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nhost: nightshift\r\n\r\n").into_bytes()
 }
 
-/// A POST of JSON.
-pub(crate) fn post(path: &str, json: &str) -> Vec<u8> {
+/// A GET by the bearer of `token`.
+pub(crate) fn get_as(path: &str, token: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nhost: nightshift\r\nauthorization: Bearer {token}\r\n\r\n").into_bytes()
+}
+
+/// A POST of JSON, by the bearer of `token`.
+pub(crate) fn post(path: &str, token: &str, json: &str) -> Vec<u8> {
     let length = json.len();
     format!(
-        "POST {path} HTTP/1.1\r\nhost: nightshift\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{json}"
+        "POST {path} HTTP/1.1\r\nhost: nightshift\r\nauthorization: Bearer {token}\r\n\
+         content-type: application/json\r\ncontent-length: {length}\r\n\r\n{json}"
     )
     .into_bytes()
 }

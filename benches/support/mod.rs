@@ -3,5 +3,6 @@
 
 pub(crate) mod client;
 pub(crate) mod figures;
+pub(crate) mod line;
 pub(crate) mod plant;
 pub(crate) mod process;

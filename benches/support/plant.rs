@@ -95,10 +95,14 @@ fn result(key: SensorKey, number: usize, at: Timestamp) -> NewResult {
     let provenance = Provenance {
         score: Some(0.4),
         threshold: Some(1.0),
-        basis: Some(Basis::Model { id: "detector".to_owned(), digest: "0".repeat(64), calibration: None }),
+        basis: Some(Basis::Model {
+            id: "detector".to_owned(),
+            digest: "0".repeat(64),
+            calibration: None,
+            bank: None,
+        }),
         device: Some("cpu".to_owned()),
-        window: None,
-        reason: None,
+        ..Provenance::default()
     };
     let (sensor_id, run_at) = (id(number), Some(at));
     let verdict = Verdict::Normal;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use nightshift_kernel::Clock;
 
-use super::client::{Connection, get};
+use super::client::{Connection, get, post};
 
 /// Pause between two looks at a program that starts.
 const POLL: Duration = Duration::from_millis(2);
@@ -16,6 +16,9 @@ const START_MAX: Duration = Duration::from_secs(60);
 
 /// Names another build of the program to measure.
 const PROGRAM: &str = "NIGHTSHIFT_BENCH_PROGRAM";
+
+/// Password of the server's first user.
+const PASSWORD: &str = "Night-Shift-42";
 
 /// A running server; killed when dropped.
 pub(crate) struct Server {
@@ -31,6 +34,18 @@ impl Server {
     /// # Panics
     /// When it does not start.
     pub(crate) async fn start(dir: &Path, database_url: Option<&str>) -> Self {
+        Self::start_with(dir, database_url, &[]).await
+    }
+
+    /// As [`Self::start`], with more in its environment.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub(crate) async fn start_with(
+        dir: &Path,
+        database_url: Option<&str>,
+        environment: &[(&str, &str)],
+    ) -> Self {
         let clock = Clock::system();
         let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = free.local_addr().expect("its address");
@@ -41,7 +56,10 @@ impl Server {
         if let Some(url) = database_url {
             command.args(["--database", url]);
         }
-        command.env("NIGHTSHIFT__INFERENCE__DEVICE", "cpu");
+        command.env("NIGHTSHIFT__INFERENCE__DEVICE", "cpu").env("NIGHTSHIFT_ADMIN_PASSWORD", PASSWORD);
+        command.env("NIGHTSHIFT__HTTP__RATE_LIMIT__ENABLED", "false");
+        command.env("NIGHTSHIFT__SENSING__OPEN", "true");
+        command.envs(environment.iter().copied());
         let log = std::fs::File::create(dir.join("stderr.log")).expect("a file for the log");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         let begun = clock.monotonic();
@@ -54,6 +72,19 @@ impl Server {
         }
         server.ready_after = clock.monotonic() - begun;
         server
+    }
+
+    /// An access token of the first user.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub(crate) async fn sign_in(&self) -> String {
+        let mut connection = Connection::open(self.address).await.expect("connect");
+        let credentials = format!("{{\"username\":\"admin\",\"password\":\"{PASSWORD}\"}}");
+        let request = post("/api/v1/auth/login", "", &credentials);
+        assert_eq!(connection.exchange(&request).await.expect("an answer"), 200);
+        let answer: serde_json::Value = serde_json::from_slice(connection.body()).expect("json");
+        answer["access_token"].as_str().expect("a token").to_owned()
     }
 
     async fn is_ready(&self) -> bool {

@@ -3,8 +3,18 @@
 //! Everything here is pure. There is no clock (time is a parameter), no I/O, no async: whatever lives, is kept or is
 //! served elsewhere asks this crate what is right.
 
+pub mod alerts;
+pub mod audit;
+pub mod briefing;
+pub mod diagnosis;
 pub mod event;
+pub mod firmware;
+pub mod fleet;
+pub mod identity;
+pub mod labels;
+pub mod production;
 pub mod sensing;
+pub mod system;
 pub mod time;
 
 pub use event::{Event, NewEvent};

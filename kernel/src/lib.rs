@@ -7,6 +7,7 @@ mod address;
 mod breaker;
 mod child;
 mod clock;
+mod control;
 mod fault;
 mod keeper;
 mod lifecycle;

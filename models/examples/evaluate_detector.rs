@@ -4,7 +4,7 @@ use std::error::Error;
 use std::path::PathBuf;
 
 use nightshift_models::evaluate::{Labelled, evaluate};
-use nightshift_models::{DeviceSpec, Model, Scorer};
+use nightshift_models::{BankScorer, DeviceSpec, Model, Scorer};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1).map(PathBuf::from);
@@ -14,7 +14,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         None => Model::builtin_detector(),
     };
     let mut scorer = Scorer::new(&model, &DeviceSpec::cpu())?;
-    let report = evaluate(&mut scorer, &Labelled::read_folder(&folder)?)?;
+    let mut bank = BankScorer::new(&model);
+    let (report, _) = evaluate(&mut scorer, &mut bank, &Labelled::read_folder(&folder)?)?;
     #[expect(clippy::print_stdout, reason = "printing is what this program does")]
     {
         println!("{}", serde_json::to_string_pretty(&report)?);

@@ -4,11 +4,22 @@
 //! come as the calibration windows did, a p-value of at most α comes up in at most α of normal windows. That takes
 //! 1 ÷ α − 1 calibration windows at least: 19 of them for α = 0.05. Windows that overlap, or a sensor that drifts,
 //! bend that promise: calibrate on windows whose starts are [`STRIDE`](crate::STRIDE) readings apart or more.
+//!
+//! Until there are that many, [`Calibration::extreme`] takes a threshold from a distribution fitted to fewer.
 
 use serde::{Deserialize, Serialize};
 
 /// Most scores that are kept.
 pub const CALIBRATION_SCORES_MAX: usize = 10_000;
+
+/// Fewest scores that a distribution of extreme values is fitted to.
+pub const EXTREME_SCORES_MIN: usize = 20;
+
+/// Narrowest distribution of the logarithms of scores that is believed: few windows may be alike by chance.
+const EXTREME_SCALE_MIN: f64 = 0.08;
+
+/// Interquartile range of the Gumbel distribution of scale 1: ln(ln 4 ÷ ln(4/3)).
+const GUMBEL_QUARTILES: f64 = 1.572_5;
 
 /// Scores of windows in which a sensor was known to be normal; serialised it is a plain list of them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -61,6 +72,25 @@ impl Calibration {
         above.checked_sub(1).map(|last| f64::from(self.scores[last]))
     }
 
+    /// The score that a share `alpha` of windows exceeds if the logarithms of scores follow a Gumbel distribution, as
+    /// largest values of many do. Fitted by median and quartiles, so that anomalies among a few of the windows, and
+    /// windows that overlap, do not move it far. None with fewer than [`EXTREME_SCORES_MIN`] scores, or for an `alpha`
+    /// that is no share.
+    pub fn extreme(&self, alpha: f64) -> Option<f64> {
+        if self.scores.len() < EXTREME_SCORES_MIN || !(alpha > 0.0 && alpha < 1.0) {
+            return None;
+        }
+        let at = |share: f64| {
+            let place = share * (self.scores.len() - 1) as f64;
+            let (low, part) = (place.floor() as usize, place.fract());
+            let log = |i: usize| f64::from(self.scores[i.min(self.scores.len() - 1)]).max(1e-6).ln();
+            log(low) + part * (log(low + 1) - log(low))
+        };
+        let scale = ((at(0.75) - at(0.25)) / GUMBEL_QUARTILES).max(EXTREME_SCALE_MIN);
+        let place = at(0.5) + scale * std::f64::consts::LN_2.ln();
+        Some((place - scale * (-(1.0 - alpha).ln()).ln()).exp())
+    }
+
     /// From just above 0 (higher than all calibration scores) to 1.
     pub fn p_value(&self, score: f32) -> f64 {
         let as_high = self.scores.len() - self.scores.partition_point(|s| *s < score);
@@ -83,6 +113,26 @@ mod tests {
         assert_eq!(Calibration::new((0..18).map(|i| i as f32)).threshold(0.05), None);
         assert_eq!(Calibration::new((0..19).map(|i| i as f32)).threshold(0.05), Some(18.0));
         assert_eq!(Calibration::new((0..39).map(|i| i as f32)).threshold(0.05), Some(37.0));
+    }
+
+    #[test]
+    fn extremes_are_told_from_few_scores() {
+        use rand::rngs::StdRng;
+        use rand::{RngExt, SeedableRng};
+        let mut rng = StdRng::seed_from_u64(1);
+        let mut score = || (1.5 - 0.4 * (-rng.random_range(1e-9_f64..1.0).ln()).ln()).exp() as f32;
+        let mut exceeded = 0;
+        for _ in 0..200 {
+            let threshold = Calibration::new((0..28).map(|_| score())).extreme(0.05).unwrap();
+            exceeded += (0..100).filter(|_| f64::from(score()) > threshold).count();
+        }
+        assert!((500..1_800).contains(&exceeded), "{exceeded} of 20,000");
+        // A fifth of anomalies moves it, but not to where they are.
+        let spoilt = (0..32).map(|_| score()).chain([500.0; 8]).collect::<Vec<f32>>();
+        assert!(Calibration::new(spoilt).extreme(0.05).unwrap() < 100.0);
+        assert_eq!(Calibration::new([1.0; 19]).extreme(0.05), None);
+        assert!(Calibration::new([1.0; 20]).extreme(0.05).unwrap() > 1.0);
+        assert_eq!(Calibration::new([1.0; 20]).extreme(1.0), None);
     }
 
     #[test]

@@ -70,6 +70,8 @@ pub struct Adapter {
     pub kind: AdapterKind,
     /// Its number among the adapters of its kind on its API, from 0.
     pub index: usize,
+    /// The largest buffer that a kernel may use, bytes.
+    pub buffer_bytes_max: u64,
 }
 
 /// A device that a scorer can be put on.
@@ -147,6 +149,11 @@ impl DeviceSpec {
         self.adapter.is_none()
     }
 
+    /// The largest buffer that a kernel may use, bytes; none where only the memory sets a limit.
+    pub(crate) fn buffer_bytes_max(&self) -> Option<u64> {
+        self.adapter.as_ref().map(|adapter| adapter.buffer_bytes_max)
+    }
+
     fn on(adapter: &Adapter) -> Self {
         let path = if adapter.api == GraphicsApi::Vulkan { "vulkan" } else { "wgpu" };
         Self { label: format!("{path}:{}", adapter.name), adapter: Some(adapter.clone()) }
@@ -222,7 +229,9 @@ fn adapters_on(api: GraphicsApi, backends: wgpu::Backends) -> Vec<Adapter> {
             wgpu::DeviceType::Other => AdapterKind::Unknown,
         };
         let index = found.iter().filter(|other| other.kind == kind).count();
-        found.push(Adapter { name: info.name, api, kind, index });
+        let limits = adapter.limits();
+        let buffer_bytes_max = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
+        found.push(Adapter { name: info.name, api, kind, index, buffer_bytes_max });
     }
     found
 }
@@ -302,7 +311,7 @@ mod tests {
     use super::*;
 
     fn adapter(name: &str, api: GraphicsApi, kind: AdapterKind) -> Adapter {
-        Adapter { name: name.to_owned(), api, kind, index: 0 }
+        Adapter { name: name.to_owned(), api, kind, index: 0, buffer_bytes_max: 128 << 20 }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What computes: the fused kernels on the CPU's cores, or burn on any device in batches of fixed sizes.
 
+use std::collections::VecDeque;
 use std::thread;
 
 use burn::tensor::{Device, Tensor, TensorData};
@@ -22,9 +23,17 @@ const THREADS_MAX: usize = 32;
 /// Windows below which another thread costs more than it brings.
 const WINDOWS_PER_THREAD_MIN: usize = 4;
 
-/// Windows that the detector sends to a device at once: the matrix of distances takes 1.6 MB for each, and
-/// some drivers allow no buffer above 128 MiB.
-const DETECTOR_BATCH_MAX: usize = 32;
+/// The batch sizes of the classifier on a GPU: its 720 steps take as long for one window as for thousands.
+const GRU_ON_GPU: [usize; 5] = [1, 8, 32, 256, 4_096];
+
+/// The largest buffer of the detector, bytes for each window: the matrix of distances between its positions.
+const DISTANCES_BYTES: u64 = (POSITIONS * POSITIONS * size_of::<f32>()) as u64;
+
+/// What the detector may take at once where nobody says what a buffer may hold: a little under 128 MiB.
+const BUFFER_BYTES: u64 = 120 << 20;
+
+/// Batches that a device may be given before the first one's answer is read.
+const IN_FLIGHT_MAX: usize = 4;
 
 /// What a network says of one window.
 #[derive(Clone, Debug)]
@@ -52,15 +61,21 @@ impl Raw {
 pub(crate) enum Engine {
     GruCpu(Box<GruKernel>),
     DetectorCpu(Box<DetectorKernel>),
-    GruBurn(Box<GruNet>, Device),
-    DetectorBurn(Box<DetectorNet>, Device),
+    GruBurn(Box<GruNet>, OnDevice),
+    DetectorBurn(Box<DetectorNet>, OnDevice),
+}
+
+/// Where burn computes, and in which batch sizes.
+pub(crate) struct OnDevice {
+    device: Device,
+    sizes: &'static [usize],
 }
 
 impl Engine {
     /// The kernels for the CPU, burn for anything else.
     pub(crate) fn open(model: &Model, device: &DeviceSpec) -> Result<Self, String> {
         if !device.is_cpu() {
-            return Ok(Self::in_burn(model, device.open()?));
+            return Ok(Self::in_burn(model, device.open()?, &GRU_ON_GPU, device.buffer_bytes_max()));
         }
         Ok(match model.network() {
             Network::Gru(weights) => Self::GruCpu(Box::new(GruKernel::new(weights))),
@@ -70,15 +85,33 @@ impl Engine {
 
     /// Burn on the CPU.
     pub(crate) fn reference(model: &Model) -> Self {
-        Self::in_burn(model, Device::flex())
+        Self::in_burn(model, Device::flex(), &BATCHES, None)
     }
 
-    fn in_burn(model: &Model, device: Device) -> Self {
+    fn in_burn(
+        model: &Model,
+        device: Device,
+        gru_sizes: &'static [usize],
+        buffer_bytes_max: Option<u64>,
+    ) -> Self {
         match model.network() {
-            Network::Gru(weights) => Self::GruBurn(Box::new(GruNet::new(weights, &device)), device),
-            Network::Detector(weights) => {
-                Self::DetectorBurn(Box::new(DetectorNet::new(weights, &device)), device)
+            Network::Gru(weights) => {
+                let net = Box::new(GruNet::new(weights, &device));
+                Self::GruBurn(net, OnDevice { device, sizes: gru_sizes })
             }
+            Network::Detector(weights) => {
+                let net = Box::new(DetectorNet::new(weights, &device));
+                let sizes = sizes_within(buffer_bytes_max.unwrap_or(BUFFER_BYTES));
+                Self::DetectorBurn(net, OnDevice { device, sizes })
+            }
+        }
+    }
+
+    /// The batch sizes that it computes in.
+    pub(crate) fn sizes(&self) -> &'static [usize] {
+        match self {
+            Self::GruBurn(_, on) | Self::DetectorBurn(_, on) => on.sizes,
+            Self::GruCpu(_) | Self::DetectorCpu(_) => &BATCHES,
         }
     }
 
@@ -100,19 +133,75 @@ impl Engine {
                     })
                     .collect()
             })),
-            Self::GruBurn(net, device) => in_batches(windows, BATCHES[BATCHES.len() - 1], |part| {
-                let readings: Vec<f32> = part.iter().flat_map(|w| w.iter().copied()).collect();
-                let input = Tensor::from_data(TensorData::new(readings, [part.len(), WINDOW]), &*device);
-                let logits = numbers(net.forward(input))?;
+            Self::GruBurn(net, on) => {
+                let logits = on.run(windows, CLASSES, |part| {
+                    let readings: Vec<f32> = part.iter().flat_map(|w| w.iter().copied()).collect();
+                    net.forward(Tensor::from_data(
+                        TensorData::new(readings, [part.len(), WINDOW]),
+                        &on.device,
+                    ))
+                })?;
                 Ok(logits.chunks_exact(CLASSES).map(|row| Raw::Logits([row[0], row[1]])).collect())
-            }),
-            Self::DetectorBurn(net, device) => in_batches(windows, DETECTOR_BATCH_MAX, |part| {
-                let input = Tensor::from_data(features_of(part), &*device);
-                let distances = numbers(net.distances(input))?;
-                Ok(distances.chunks_exact(POSITIONS).map(Raw::of_distances).collect())
-            }),
+            }
+            Self::DetectorBurn(net, on) => {
+                let distances = on.run(windows, POSITIONS, |part| {
+                    net.distances(Tensor::from_data(features_of(part), &on.device))
+                })?;
+                let rows: Vec<&[f32]> = distances.chunks_exact(POSITIONS).collect();
+                Ok(on_cores(&rows, WINDOWS_PER_THREAD_MIN, |part| {
+                    part.iter().map(|row| Raw::of_distances(row)).collect()
+                }))
+            }
         }
     }
+}
+
+impl OnDevice {
+    /// Gives the device the windows in batches of the fixed sizes, the last one filled up with copies, and reads `width`
+    /// numbers for each. The device computes one batch while the next one is prepared.
+    fn run(
+        &self,
+        windows: &[&[f32]],
+        width: usize,
+        mut launch: impl FnMut(&[&[f32]]) -> Tensor<2>,
+    ) -> Result<Vec<f32>, String> {
+        let batch_max = self.sizes.last().copied().unwrap_or(1);
+        let mut answers = Vec::with_capacity(windows.len() * width);
+        let mut waiting = VecDeque::with_capacity(IN_FLIGHT_MAX);
+        for part in windows.chunks(batch_max) {
+            if waiting.len() == IN_FLIGHT_MAX {
+                waiting.pop_front().map_or(Ok(()), |batch| read(batch, width, &mut answers))?;
+            }
+            let batch = self.sizes.iter().copied().find(|size| *size >= part.len()).unwrap_or(batch_max);
+            let copies = std::iter::repeat(&part[0]);
+            let filled: Vec<&[f32]> = part.iter().chain(copies).take(batch).copied().collect();
+            waiting.push_back((launch(&filled), batch, part.len()));
+        }
+        waiting.into_iter().try_for_each(|batch| read(batch, width, &mut answers))?;
+        Ok(answers)
+    }
+}
+
+/// Appends the first `kept` rows of what a batch came to.
+fn read(
+    (answer, batch, kept): (Tensor<2>, usize, usize),
+    width: usize,
+    answers: &mut Vec<f32>,
+) -> Result<(), String> {
+    let data = answer.try_into_data().map_err(|e| format!("{e:?}"))?.convert::<f32>();
+    let numbers = data.as_slice::<f32>().map_err(|e| format!("{e:?}"))?;
+    if numbers.len() != batch * width {
+        return Err(format!("{} numbers for {batch} windows", numbers.len()));
+    }
+    answers.extend_from_slice(&numbers[..kept * width]);
+    Ok(())
+}
+
+/// The batch sizes whose matrices of distances fit into a buffer.
+fn sizes_within(buffer_bytes: u64) -> &'static [usize] {
+    const ALL: &[usize] = &BATCHES;
+    let fit = ALL.iter().take_while(|size| **size as u64 * DISTANCES_BYTES <= buffer_bytes).count();
+    &ALL[..fit.max(1)]
 }
 
 /// The detector with banks: on the CPU's cores, whatever device the windows alone are scored on.
@@ -132,8 +221,8 @@ impl BankEngine {
         on_cores(windows, 1, |part| {
             let mut scratch = BankScratch::default();
             let one = |(window, bank): &(&[f32], &[f32])| {
-                self.0.against_bank(window, bank, &mut scratch);
-                let contrast = contrast::in_bank(scratch.distances(), scratch.inside());
+                self.0.against_bank(window, bank, bank.len(), &mut scratch);
+                let contrast = contrast::in_bank(scratch.before(), scratch.inside());
                 Raw::Readings { contrast, readings: spread(scratch.distances()) }
             };
             part.iter().map(one).collect()
@@ -143,11 +232,28 @@ impl BankEngine {
 
 /// What the encoder sees of these windows, `[windows, padded readings, features]`.
 pub(crate) fn features_of(windows: &[&[f32]]) -> TensorData {
-    let mut features = vec![0.0; windows.len() * PADDED * FEATURES];
-    for (window, out) in windows.iter().zip(features.chunks_exact_mut(PADDED * FEATURES)) {
-        features_into(window, out);
+    const ROW: usize = PADDED * FEATURES;
+    let fill = |windows: &[&[f32]], features: &mut [f32]| {
+        windows
+            .iter()
+            .zip(features.chunks_exact_mut(ROW))
+            .for_each(|(window, out)| features_into(window, out));
+    };
+    let mut features = vec![0.0; windows.len() * ROW];
+    let share = windows.len().div_ceil(threads(windows.len(), WINDOWS_PER_THREAD_MIN));
+    if share >= windows.len() {
+        fill(windows, &mut features);
+    } else {
+        let parts = windows.chunks(share).zip(features.chunks_mut(share * ROW));
+        thread::scope(|scope| parts.for_each(|(part, out)| drop(scope.spawn(move || fill(part, out)))));
     }
     TensorData::new(features, [windows.len(), PADDED, FEATURES])
+}
+
+/// How many of the cores to share so many windows among.
+fn threads(windows: usize, per_thread_min: usize) -> usize {
+    let cores = thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
+    cores.min(windows.div_ceil(per_thread_min)).max(1)
 }
 
 /// Shares the windows among the cores; the order of the answers is that of the windows.
@@ -156,9 +262,8 @@ fn on_cores<T: Sync>(
     per_thread_min: usize,
     run: impl Fn(&[T]) -> Vec<Raw> + Sync,
 ) -> Vec<Raw> {
-    let cores = thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
-    let threads = cores.min(windows.len().div_ceil(per_thread_min));
-    if threads <= 1 {
+    let threads = threads(windows.len(), per_thread_min);
+    if threads == 1 {
         return run(windows);
     }
     let share = windows.len().div_ceil(threads);
@@ -175,30 +280,4 @@ fn on_cores<T: Sync>(
         }
         all
     })
-}
-
-/// Cuts the windows into batches of the fixed sizes and fills the last one up with copies.
-fn in_batches(
-    windows: &[&[f32]],
-    batch_max: usize,
-    mut run: impl FnMut(&[&[f32]]) -> Result<Vec<Raw>, String>,
-) -> Result<Vec<Raw>, String> {
-    let mut all = Vec::with_capacity(windows.len());
-    for part in windows.chunks(batch_max) {
-        let batch = BATCHES.into_iter().find(|size| *size >= part.len()).unwrap_or(part.len());
-        let filled: Vec<&[f32]> =
-            part.iter().chain(std::iter::repeat(&part[0])).take(batch).copied().collect();
-        let mut answers = run(&filled)?;
-        if answers.len() != batch {
-            return Err(format!("{} answers for {batch} windows", answers.len()));
-        }
-        answers.truncate(part.len());
-        all.extend(answers);
-    }
-    Ok(all)
-}
-
-fn numbers(tensor: Tensor<2>) -> Result<Vec<f32>, String> {
-    let data = tensor.try_into_data().map_err(|e| format!("{e:?}"))?.convert::<f32>();
-    data.as_slice::<f32>().map(<[f32]>::to_vec).map_err(|e| format!("{e:?}"))
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::catalog::{Model, ModelInfo};
 use crate::device::DeviceSpec;
 use crate::engine::{BankEngine, Engine, Raw};
-use crate::{BANK_READINGS_MAX, BANK_READINGS_MIN, BATCHES, WINDOW, canary};
+use crate::{BANK_READINGS_MAX, BANK_READINGS_MIN, WINDOW, canary};
 
 /// What a model says of one window.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -183,8 +183,9 @@ impl Scorer {
     pub fn warm_up(&mut self) -> Result<Vec<WarmUp>, ScoreError> {
         let windows = canary::windows();
         let views = canary::views(&windows);
-        let mut timings = Vec::with_capacity(BATCHES.len());
-        for batch in BATCHES {
+        let sizes = self.engine.sizes();
+        let mut timings = Vec::with_capacity(sizes.len());
+        for &batch in sizes {
             let many: Vec<&[f32]> = views.iter().copied().cycle().take(batch).collect();
             let start = Instant::now();
             self.score(&many)?;
@@ -257,7 +258,7 @@ impl Scorer {
     }
 }
 
-fn judged(raw: Vec<Raw>, threshold: f64) -> Result<Vec<WindowScore>, ScoreError> {
+pub(crate) fn judged(raw: Vec<Raw>, threshold: f64) -> Result<Vec<WindowScore>, ScoreError> {
     if raw.iter().any(|raw| !raw.score().is_finite()) {
         return Err(ScoreError::Nonsense);
     }
@@ -273,7 +274,7 @@ fn judged(raw: Vec<Raw>, threshold: f64) -> Result<Vec<WindowScore>, ScoreError>
     Ok(raw.into_iter().map(judge).collect())
 }
 
-fn check_banks(windows: &[(&[f32], &[f32])]) -> Result<(), ScoreError> {
+pub(crate) fn check_banks(windows: &[(&[f32], &[f32])]) -> Result<(), ScoreError> {
     for (window, (_, bank)) in windows.iter().enumerate() {
         if bank.len() < BANK_READINGS_MIN {
             return Err(ScoreError::BankTooShort { window, readings: bank.len() });
@@ -285,7 +286,7 @@ fn check_banks(windows: &[(&[f32], &[f32])]) -> Result<(), ScoreError> {
     Ok(())
 }
 
-fn check(windows: &[&[f32]]) -> Result<(), ScoreError> {
+pub(crate) fn check(windows: &[&[f32]]) -> Result<(), ScoreError> {
     if windows.is_empty() {
         return Err(ScoreError::NoWindow);
     }
@@ -301,7 +302,7 @@ fn check(windows: &[&[f32]]) -> Result<(), ScoreError> {
 }
 
 /// Runs what may panic below: burn and wgpu report most failures of a device that way.
-fn guarded<T>(run: impl FnOnce() -> Result<T, String>) -> Result<T, ScoreError> {
+pub(crate) fn guarded<T>(run: impl FnOnce() -> Result<T, String>) -> Result<T, ScoreError> {
     match catch_unwind(AssertUnwindSafe(run)) {
         Ok(done) => done.map_err(ScoreError::Device),
         Err(panic) => Err(ScoreError::Device(words(&*panic))),

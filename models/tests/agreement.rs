@@ -5,7 +5,8 @@
 use std::path::{Path, PathBuf};
 
 use nightshift_models::{
-    BANK_READINGS_MAX, BANK_READINGS_MIN, BATCHES, DeviceSpec, Model, ScoreError, Scorer, WINDOW, WindowScore,
+    BANK_READINGS_MAX, BANK_READINGS_MIN, BATCHES, DeviceChoice, DeviceSpec, Model, ScoreError, Scorer,
+    WINDOW, WindowScore, select,
 };
 use proptest::prelude::*;
 
@@ -162,6 +163,31 @@ fn the_canary_sings_and_warm_up_runs_every_size() {
         assert!(report.passed && report.windows == 8, "{report:?}");
         let sizes: Vec<usize> = scorer.warm_up().unwrap().iter().map(|run| run.batch).collect();
         assert_eq!(sizes, BATCHES);
+    }
+}
+
+/// Runs where there is a GPU and says so where there is none.
+#[test]
+fn a_gpu_gives_the_cpus_scores_at_every_batch_size() {
+    let device = select(DeviceChoice::Auto).unwrap().devices.remove(0);
+    if device.is_cpu() {
+        println!("skipped: this machine has no GPU");
+        return;
+    }
+    let shipped = table("windows.csv");
+    for model in [gru(), Model::builtin_detector()] {
+        let mut on_gpu = Scorer::new(&model, &device).unwrap();
+        on_gpu.warm_up().unwrap();
+        assert!(on_gpu.canary().unwrap().passed);
+        for count in [1, 3, 32, 33, 300] {
+            let windows: Vec<&[f32]> = shipped.iter().map(Vec::as_slice).cycle().take(count).collect();
+            let (here, there) = (on_gpu.score(&windows).unwrap(), scorer(&model).score(&windows).unwrap());
+            assert_eq!(here.len(), count);
+            for (here, there) in here.iter().zip(&there) {
+                let (got, want) = (here.score, there.score);
+                assert!((got - want).abs() <= 1e-3 * want.max(1.0), "{}: {got} for {want}", on_gpu.label());
+            }
+        }
     }
 }
 

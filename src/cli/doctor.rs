@@ -4,6 +4,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::ExitCode;
 
+use nightshift_actors::Cache;
 use nightshift_domain::Timestamp;
 use nightshift_kernel::Clock;
 use nightshift_store::{Db, DbOptions};
@@ -11,6 +12,7 @@ use serde::Serialize;
 
 use super::{CommandError, EXIT_CONFIG, output, runtime};
 use crate::config::{Config, ConfigError};
+use crate::http::Tls;
 use crate::serve::chain;
 
 /// Farthest that the file system's clock may be from this process's, seconds.
@@ -48,8 +50,10 @@ pub(super) fn run(config: Result<Config, ConfigError>, json: bool) -> Result<Exi
             checks.push(disk(&config));
             checks.push(clock(&config.data_dir));
             checks.push(runtime()?.block_on(database(&config)));
+            checks.push(runtime()?.block_on(cache(&config)));
             checks.push(device(&config));
             checks.push(port(&config));
+            checks.push(tls(&config));
             (checks, false)
         }
         Err(error) => (vec![check("config", Outcome::Fail, error.to_string())], true),
@@ -72,6 +76,40 @@ pub(super) fn run(config: Result<Config, ConfigError>, json: bool) -> Result<Exi
         (Outcome::Fail, _) => ExitCode::FAILURE,
         _ => ExitCode::SUCCESS,
     })
+}
+
+fn tls(config: &Config) -> Check {
+    match Tls::load(&config.http.tls) {
+        Ok(Some(_)) => check("tls", Outcome::Ok, "the certificate and its key can be used"),
+        Ok(None) if config.http.listen.ip().is_loopback() => {
+            check("tls", Outcome::Ok, "off, and only this machine can connect")
+        }
+        Ok(None) => check(
+            "tls",
+            Outcome::Warn,
+            "off: set http.tls, or let only a proxy that speaks TLS reach this port",
+        ),
+        Err(error) => check("tls", Outcome::Fail, format!("{}; give it files that fit", chain(&error))),
+    }
+}
+
+async fn cache(config: &Config) -> Check {
+    // TLS needs a provider before the first connection.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let cache = match Cache::open(&config.cache.for_plant(), Clock::system()) {
+        Ok(cache) => cache,
+        Err(error) => return check("cache", Outcome::Fail, format!("cache.url: {error}")),
+    };
+    cache.look().await;
+    match (cache.place(), cache.fault()) {
+        (None, _) => check("cache", Outcome::Ok, "in this process"),
+        (Some(place), None) => check("cache", Outcome::Ok, format!("{place} takes what is written")),
+        (Some(place), Some(fault)) => check(
+            "cache",
+            Outcome::Warn,
+            format!("{place}: {fault}; each node goes on by itself, look at that Redis or at cache.url"),
+        ),
+    }
 }
 
 fn data_dir(dir: &Path) -> Check {

@@ -1,9 +1,18 @@
 //! The command line. Exit codes: 0 done, 1 failed, 2 wrong usage, 78 bad configuration.
 
+mod agent;
+mod audit;
+mod backup;
+mod bench;
 mod check_config;
 mod demo;
+mod desk;
 mod doctor;
+mod erd;
 mod evaluate;
+mod exchange;
+mod health;
+mod keys;
 mod migrate;
 mod openapi;
 mod output;
@@ -11,7 +20,10 @@ mod progress;
 mod recording;
 mod score;
 mod serve;
+mod simulate;
+mod token;
 mod train;
+mod user;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -72,16 +84,42 @@ enum Command {
     CheckConfig,
     /// Bring the database's schema up to date.
     Migrate,
+    /// Ask a running server how it is; exit code 0 is well.
+    Health(health::HealthArgs),
     /// Check configuration, disk, database, device, clock and port, and say what to do.
     Doctor,
+    /// Make, list, lock out and let in people.
+    User(user::UserArgs),
+    /// Make, list and revoke machine tokens.
+    Token(token::TokenArgs),
+    /// Verify and export the audit.
+    Audit(audit::AuditArgs),
+    /// Renew the keys of access tokens.
+    Keys(keys::KeysArgs),
+    /// Copy everything a plant is into a folder, while it works.
+    Backup(backup::BackupArgs),
+    /// Bring a backup back into an empty data directory and database.
+    Restore(backup::RestoreArgs),
     /// Print the OpenAPI document.
     Openapi,
+    /// Bring in data that exist elsewhere: all rows of a file, or none.
+    Import(exchange::import::ImportArgs),
+    /// Write what the plant knows of its work: CSV, JSON lines, or EPCIS 2.0 of a lot.
+    Export(exchange::export::ExportArgs),
+    /// Draw the tables and what refers to what, as an SVG.
+    Erd(erd::ErdArgs),
     /// Train a detector from recordings.
     Train(train::TrainArgs),
     /// Measure a model on labelled recordings.
     Evaluate(evaluate::EvaluateArgs),
     /// Score a recording.
     Score(score::ScoreArgs),
+    /// Run the station's own program: completions from a folder to the server, firmware from the server.
+    Agent(agent::AgentArgs),
+    /// Put the whole plant to work on a running server, and say whether what is required holds: exit code 0 is yes.
+    Bench(bench::BenchArgs),
+    /// Play devices that do not stand here.
+    Simulate(simulate::SimulateArgs),
 }
 
 /// Why a command failed.
@@ -133,11 +171,24 @@ fn dispatch(cli: Cli, environment: Environment) -> Result<ExitCode, CommandError
         Command::Demo(args) => demo::run(&args, &cli.common, environment),
         Command::CheckConfig => check_config::run(&configure(&cli.common, environment)?),
         Command::Migrate => migrate::run(&configure(&cli.common, environment)?, json),
+        Command::Health(args) => health::run(&args, &configure(&cli.common, environment)?, json),
         Command::Doctor => doctor::run(configure(&cli.common, environment), json),
+        Command::User(args) => user::run(args, &configure(&cli.common, environment)?, json),
+        Command::Token(args) => token::run(args, &configure(&cli.common, environment)?, json),
+        Command::Audit(args) => audit::run(&args, &configure(&cli.common, environment)?, json),
+        Command::Keys(args) => keys::run(&args, &configure(&cli.common, environment)?, json),
+        Command::Backup(args) => backup::backup(&args, &configure(&cli.common, environment)?, json),
+        Command::Restore(args) => backup::restore(&args, &configure(&cli.common, environment)?, json),
         Command::Openapi => openapi::run(),
+        Command::Erd(args) => erd::run(&args),
+        Command::Import(args) => exchange::import::run(&args, &configure(&cli.common, environment)?, json),
+        Command::Export(args) => exchange::export::run(&args, &configure(&cli.common, environment)?),
         Command::Train(args) => train::run(&args, json),
         Command::Evaluate(args) => evaluate::run(&args, json),
         Command::Score(args) => score::run(&args, json),
+        Command::Agent(args) => agent::run(args, configure(&cli.common, environment)?),
+        Command::Bench(args) => bench::run(&args, &cli.common, environment),
+        Command::Simulate(args) => simulate::run(&args, &cli.common, environment),
     }
 }
 

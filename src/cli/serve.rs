@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use nightshift_kernel::Clock;
 use sd_notify::NotifyState;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{CommandError, runtime};
+use super::{CommandError, output, runtime};
 use crate::config::Config;
 use crate::log;
 use crate::serve::{ServeError, Server};
@@ -27,6 +28,9 @@ async fn serve(config: Config) -> Result<bool, CommandError> {
         ServeError::Config(error) => CommandError::Config(error),
         other => CommandError::failed(other),
     })?;
+    if let Some(password) = server.take_made_password() {
+        show_password(&password);
+    }
     notify(&[NotifyState::Ready]);
     let watchdog = tokio::spawn(feed_watchdog(clock));
     let lost = tokio::select! {
@@ -44,6 +48,14 @@ async fn serve(config: Config) -> Result<bool, CommandError> {
     let clean = server.stop().await;
     watchdog.abort();
     Ok(clean && !lost)
+}
+
+/// Shows the first administrator's password once, and not in the log.
+pub(super) fn show_password(password: &SecretString) {
+    let password = password.expose_secret();
+    output::line(&format!(
+        "First start: sign in as `admin` with the password {password} (it is not shown again)"
+    ));
 }
 
 /// Tells systemd, if it started this process.

@@ -4,49 +4,34 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use nightshift_actors as actors;
+use nightshift_domain::production::SEQUENCE_MAX;
 
+use super::http::REQUEST_TIMEOUT_S_MAX;
 use super::{Config, ConfigError, OdenConfig, Secret};
 
-/// Longest request timeout, seconds.
-const REQUEST_TIMEOUT_S_MAX: u64 = 600;
 /// Longest deadline, milliseconds.
 const DEADLINE_MS_MAX: u64 = 600_000;
+/// Most rules about abnormal verdicts.
+const RULES_MAX: usize = 1_000;
 /// Longest that anything is kept, days: a century.
 const DAYS_MAX: u32 = 36_525;
-/// Largest body that may be allowed, bytes.
-const BODY_BYTES_MAX: usize = 256 * 1_024 * 1_024;
 
 impl Config {
     /// Refuses values that could not work.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
-        let http = &self.http;
-        if !http.listen.ip().is_loopback() {
-            return Err(ConfigError::Range {
-                key: "http.listen",
-                reason: format!(
-                    "{} is reachable from other machines, and this version has no sign-in yet; listen on a loopback \
-                     address such as 127.0.0.1:{} and put an authenticating proxy in front",
-                    http.listen,
-                    http.listen.port()
-                ),
-            });
-        }
-        between("http.body_bytes_max", http.body_bytes_max, 1_024, BODY_BYTES_MAX)?;
-        between("http.readings_bytes_max", http.readings_bytes_max, 1_024, BODY_BYTES_MAX)?;
-        between("http.request_timeout_s", http.request_timeout_s, 1, REQUEST_TIMEOUT_S_MAX)?;
-        between("http.header_timeout_s", http.header_timeout_s, 1, REQUEST_TIMEOUT_S_MAX)?;
-        between("http.body_timeout_s", http.body_timeout_s, 1, REQUEST_TIMEOUT_S_MAX)?;
-        between("http.write_stall_s", http.write_stall_s, 1, REQUEST_TIMEOUT_S_MAX)?;
-        between("http.connections_max", http.connections_max, 1, 1_000_000)?;
-        between("http.concurrency_max", http.concurrency_max, 1, 1_000_000)?;
-        between("http.streams_max", http.streams_max, 1, 1_000_000)?;
+        self.http.check()?;
         between("database.readers_max", self.database.readers_max, 1, 256)?;
+        self.storage.check()?;
+        self.cache.check()?;
+        self.identity.check()?;
         between("inference.batch_max", self.inference.batch_max, 1, 4_096)?;
         between("inference.batch_wait_ms", self.inference.batch_wait_ms, 0, 10_000)?;
         between("inference.batch_deadline_ms", self.inference.batch_deadline_ms, 1, DEADLINE_MS_MAX)?;
         between("inference.job_deadline_ms", self.inference.job_deadline_ms, 1, DEADLINE_MS_MAX)?;
         between("inference.canary_interval_s", self.inference.canary_interval_s, 1, 30 * 86_400)?;
         between("inference.queue_max", self.inference.queue_max, 1, 10_000_000)?;
+        between("inference.bank_sensors_max", self.inference.bank_sensors_max, 0, 100_000)?;
+        between("sensing.shadow_days", self.sensing.shadow_days, 1, 3_650)?;
         between("sensing.push_readings_max", self.sensing.push_readings_max, 1, 1_000_000)?;
         between("sensing.push_deadline_ms", self.sensing.push_deadline_ms, 1, DEADLINE_MS_MAX)?;
         between("sensing.run_deadline_s", self.sensing.run_deadline_s, 1, 86_400)?;
@@ -68,9 +53,19 @@ impl Config {
         between("system.event_days", self.system.event_days, 1, DAYS_MAX)?;
         between("system.events_max", self.system.events_max, 1, 1_000_000_000)?;
         between("system.drain_s", self.system.drain_s, 1, 600)?;
+        self.system.drill_plan()?;
+        between("system.drill_interval_s", self.system.drill_interval_s, 1, 31_536_000)?;
         between("system.round_interval_s", self.system.round_interval_s, 1, 86_400)?;
         tracing_subscriber::EnvFilter::try_new(&self.log.level)
             .map_err(|e| ConfigError::Range { key: "log.level", reason: e.to_string() })?;
+        self.production.check()?;
+        self.fleet.check()?;
+        self.labels.check()?;
+        self.firmware.check()?;
+        self.agent.check()?;
+        self.diagnosis.check()?;
+        between("alerts.archive_days", self.alerts.archive_days, 1, DAYS_MAX)?;
+        self.briefing.check()?;
         self.inference.device_choice()?;
         self.sensing.vendor.oden.complete().map(|_| ())
     }
@@ -89,7 +84,7 @@ impl Config {
     }
 }
 
-fn between<T: PartialOrd + std::fmt::Display>(
+pub(super) fn between<T: PartialOrd + std::fmt::Display>(
     key: &'static str,
     value: T,
     min: T,
@@ -99,6 +94,30 @@ fn between<T: PartialOrd + std::fmt::Display>(
         return Err(ConfigError::Range { key, reason: format!("{value} is not between {min} and {max}") });
     }
     Ok(())
+}
+
+impl super::ProductionConfig {
+    fn check(&self) -> Result<(), ConfigError> {
+        let zone = self.time_zone.parse::<nightshift_domain::production::Calendar>();
+        zone.map_err(|e| ConfigError::Range { key: "production.time_zone", reason: e.to_string() })?;
+        if self.country.len() != 2 || !self.country.bytes().all(|b| b.is_ascii_uppercase()) {
+            let reason = format!("`{}` must be two letters A-Z", self.country);
+            return Err(ConfigError::Range { key: "production.country", reason });
+        }
+        between("production.target_quantity_max", self.target_quantity_max, 1, SEQUENCE_MAX)?;
+        between("production.command_deadline_ms", self.command_deadline_ms, 1, DEADLINE_MS_MAX)?;
+        between("production.store_deadline_ms", self.store_deadline_ms, 1, DEADLINE_MS_MAX)?;
+        between("production.watch_interval_s", self.watch_interval_s, 1, 3_600)?;
+        between("production.look_interval_ms", self.look_interval_ms, 10, 3_600_000)?;
+        between("production.rules", self.rules.len(), 0, RULES_MAX)?;
+        for rule in &self.rules {
+            rule.clone().validated().map_err(|faults| {
+                let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+                ConfigError::Range { key: "production.rules", reason: faults.join("; ") }
+            })?;
+        }
+        Ok(())
+    }
 }
 
 impl super::InferenceConfig {
@@ -144,7 +163,11 @@ impl OdenConfig {
 /// When the vendor's settings are incomplete or the device has no name known here.
 pub fn plant_config(config: &Config) -> Result<actors::PlantConfig, ConfigError> {
     let (inference, sensing, system) = (&config.inference, &config.sensing, &config.system);
+    let production = &config.production;
     Ok(actors::PlantConfig {
+        storage: config.storage.place(&config.data_dir),
+        cache: config.cache.for_plant(),
+        identity: super::identity_config(config),
         inference: actors::InferenceConfig {
             device: inference.device_choice()?,
             models: inference.models.clone(),
@@ -154,9 +177,12 @@ pub fn plant_config(config: &Config) -> Result<actors::PlantConfig, ConfigError>
             batch_deadline: Duration::from_millis(inference.batch_deadline_ms),
             job_deadline: Duration::from_millis(inference.job_deadline_ms),
             canary_interval: Duration::from_secs(inference.canary_interval_s),
+            bank_sensors_max: inference.bank_sensors_max,
         },
         sensing: actors::SensingConfig {
             default_model: sensing.default_model.clone(),
+            shadow_model: sensing.shadow_model.clone().filter(|id| !id.is_empty()),
+            shadow_days: sensing.shadow_days,
             false_alarm_rate: sensing.false_alarm_rate,
             push_readings_max: sensing.push_readings_max,
             sensors_max: sensing.sensors_max,
@@ -168,10 +194,29 @@ pub fn plant_config(config: &Config) -> Result<actors::PlantConfig, ConfigError>
                 cache: Duration::from_secs(sensing.proxy.cache_s),
             },
         },
+        production: actors::ProductionConfig {
+            time_zone: production.time_zone.clone(),
+            country: production.country.clone(),
+            target_quantity_max: production.target_quantity_max,
+            command_deadline: Duration::from_millis(production.command_deadline_ms),
+            store_deadline: Duration::from_millis(production.store_deadline_ms),
+            watch_interval: Duration::from_secs(production.watch_interval_s),
+            look_interval: Duration::from_millis(production.look_interval_ms),
+            rules: production.rules.clone(),
+        },
+        labels: config.labels.plant()?,
+        firmware: config.firmware.plant(),
+        fleet: config.fleet.for_plant()?,
+        diagnosis: config.diagnosis.for_plant(),
+        alerts: actors::AlertsConfig { archive_days: config.alerts.archive_days },
+        briefing: config.briefing.plant()?,
         system: actors::SystemConfig {
             event_days: system.event_days,
             events_max: system.events_max,
             round_interval: Duration::from_secs(system.round_interval_s),
+            data_dir: config.data_dir.clone(),
+            disk_free_min_bytes: system.disk_free_mib_min.saturating_mul(1 << 20),
+            drills: system.drills.then(|| system.drill_plan()).transpose()?,
         },
     })
 }
@@ -183,15 +228,6 @@ mod tests {
     fn refused(name: &str, value: &str) -> String {
         let environment = Environment::from([(name.to_owned(), value.to_owned())]);
         load(None, &environment).expect_err(name).to_string()
-    }
-
-    #[test]
-    fn only_loopback_is_served_without_a_sign_in() {
-        let reason = refused("NIGHTSHIFT__HTTP__LISTEN", "0.0.0.0:8000");
-        assert!(reason.starts_with("http.listen: 0.0.0.0:8000 is reachable"), "{reason}");
-        let environment =
-            Environment::from([("NIGHTSHIFT__HTTP__LISTEN".to_owned(), "[::1]:8000".to_owned())]);
-        assert!(load(None, &environment).is_ok());
     }
 
     #[test]
@@ -221,7 +257,10 @@ mod tests {
 
     #[test]
     fn defaults_agree_with_the_plant() {
-        let ours = super::plant_config(&super::Config::default()).expect("plant");
+        let mut ours = super::plant_config(&super::Config::default()).expect("plant");
+        // A plant without a directory of its own keeps no file of keys.
+        ours.identity.keys = super::actors::Keys::Fresh;
+        ours.storage = nightshift_store::blobs::BlobsConfig::Memory;
         assert_eq!(format!("{ours:?}"), format!("{:?}", super::actors::PlantConfig::default()));
     }
 }

@@ -13,12 +13,19 @@ use super::{Config, Secret, keys};
 const PREFIX: &str = "NIGHTSHIFT__";
 /// Largest file that may hold a secret, bytes.
 const SECRET_BYTES_MAX: u64 = 64 * 1_024;
-/// Environment names that the first site's documents gave, and the keys they stand for.
-const DOCUMENTED_NAMES: [(&str, &str); 4] = [
+/// Environment names that documents give, and the keys they stand for.
+const DOCUMENTED_NAMES: [(&str, &str); 11] = [
+    ("HMAC_SECRET_KEY", "fleet.secret"),
+    ("NIGHTSHIFT_ADMIN_PASSWORD", "identity.admin_password"),
+    ("VR_CLIENT_USER_AGENTS", "diagnosis.user_agents_allow"),
     ("API_BASE_URL", "sensing.vendor.oden.base_url"),
     ("API_AUTH_URL", "sensing.vendor.oden.auth_url"),
     ("API_USERNAME", "sensing.vendor.oden.username"),
     ("API_PASSWORD", "sensing.vendor.oden.password"),
+    ("S3_BUCKET_NAME", "storage.s3.bucket"),
+    ("AWS_REGION", "storage.s3.region"),
+    ("AWS_ACCESS_KEY_ID", "storage.s3.access_key_id"),
+    ("AWS_SECRET_ACCESS_KEY", "storage.s3.secret_access_key"),
 ];
 
 /// The environment, given so that tests need not change the process's own.
@@ -92,8 +99,35 @@ pub fn load(file: Option<&Path>, environment: &Environment) -> Result<Config, Co
     let merged = builder.build().map_err(|e| ConfigError::Value(e.to_string()))?;
     let mut config: Config = merged.try_deserialize().map_err(|e| ConfigError::Value(e.to_string()))?;
     read_secret("database.url", &mut config.database.url, config.database.url_file.as_deref())?;
+    let cache = &mut config.cache;
+    read_secret("cache.url", &mut cache.url, cache.url_file.as_deref())?;
+    let identity = &mut config.identity;
+    read_secret(
+        "identity.admin_password",
+        &mut identity.admin_password,
+        identity.admin_password_file.as_deref(),
+    )?;
+    read_secret("identity.admin_code", &mut identity.admin_code, identity.admin_code_file.as_deref())?;
+    read_secret("identity.jwt_key", &mut identity.jwt_key, identity.jwt_key_file.as_deref())?;
+    read_secret("identity.audit_key", &mut identity.audit_key, identity.audit_key_file.as_deref())?;
     let oden = &mut config.sensing.vendor.oden;
     read_secret("sensing.vendor.oden.password", &mut oden.password, oden.password_file.as_deref())?;
+    let s3 = &mut config.storage.s3;
+    read_secret(
+        "storage.s3.secret_access_key",
+        &mut s3.secret_access_key,
+        s3.secret_access_key_file.as_deref(),
+    )?;
+    let agent = &mut config.agent;
+    read_secret("agent.token", &mut agent.token, agent.token_file.as_deref())?;
+    let fleet = &mut config.fleet;
+    read_secret("fleet.secret", &mut fleet.secret, fleet.secret_file.as_deref())?;
+    let briefing = &mut config.briefing;
+    read_secret("briefing.llm.key", &mut briefing.llm.key, briefing.llm.key_file.as_deref())?;
+    let webhook = &mut briefing.webhook;
+    read_secret("briefing.webhook.secret", &mut webhook.secret, webhook.secret_file.as_deref())?;
+    let mail = &mut briefing.mail;
+    read_secret("briefing.mail.smtp_url", &mut mail.smtp_url, mail.smtp_url_file.as_deref())?;
     config.check()?;
     Ok(config)
 }

@@ -1,11 +1,17 @@
 //! The sections of the configuration and their defaults.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
+use nightshift_domain::production::AbnormalRule;
+use nightshift_domain::system::DrillPlan;
 use serde::{Deserialize, Serialize};
 
-use super::Secret;
+use super::BriefingConfig;
+use super::{
+    AgentConfig, CacheConfig, ConfigError, DiagnosisConfig, FirmwareConfig, FleetConfig, HttpConfig,
+    IdentityConfig, LabelsConfig, Secret, StorageConfig,
+};
 
 /// Everything that can be set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -17,12 +23,34 @@ pub struct Config {
     pub http: HttpConfig,
     /// Where the truth is kept.
     pub database: DatabaseConfig,
+    /// Where objects too large for the database are kept.
+    pub storage: StorageConfig,
+    /// What nodes of one plant share.
+    pub cache: CacheConfig,
+    /// Who gets in.
+    pub identity: IdentityConfig,
     /// The log.
     pub log: LogConfig,
     /// The pool that scores windows.
     pub inference: InferenceConfig,
     /// Sensors, their vendor and its proxy.
     pub sensing: SensingConfig,
+    /// Lots, processes, and what follows from what sensors say.
+    pub production: ProductionConfig,
+    /// Labels and their printers.
+    pub labels: LabelsConfig,
+    /// Firmware and the stations that run it.
+    pub firmware: FirmwareConfig,
+    /// The station's own program, `nightshift agent`.
+    pub agent: AgentConfig,
+    /// Vehicles, their secret, maps and the roadblock.
+    pub fleet: FleetConfig,
+    /// Headsets, and what is asked of them.
+    pub diagnosis: DiagnosisConfig,
+    /// Alerts.
+    pub alerts: AlertsConfig,
+    /// Briefings, and where the day's is brought.
+    pub briefing: BriefingConfig,
     /// House-keeping and the end of the process.
     pub system: SystemConfig,
 }
@@ -33,53 +61,21 @@ impl Default for Config {
             data_dir: PathBuf::from("data"),
             http: HttpConfig::default(),
             database: DatabaseConfig::default(),
+            storage: StorageConfig::default(),
+            cache: CacheConfig::default(),
+            identity: IdentityConfig::default(),
             log: LogConfig::default(),
             inference: InferenceConfig::default(),
             sensing: SensingConfig::default(),
+            production: ProductionConfig::default(),
+            labels: LabelsConfig::default(),
+            firmware: FirmwareConfig::default(),
+            agent: AgentConfig::default(),
+            fleet: FleetConfig::default(),
+            diagnosis: DiagnosisConfig::default(),
+            alerts: AlertsConfig::default(),
+            briefing: BriefingConfig::default(),
             system: SystemConfig::default(),
-        }
-    }
-}
-
-/// The HTTP server and its limits.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct HttpConfig {
-    /// Address to listen on. Only loopback addresses are accepted while there is no sign-in.
-    pub listen: SocketAddr,
-    /// Largest request body, bytes.
-    pub body_bytes_max: usize,
-    /// Largest body of a push of readings, bytes.
-    pub readings_bytes_max: usize,
-    /// Seconds a request may take in all.
-    pub request_timeout_s: u64,
-    /// Seconds a client may take to send its headers.
-    pub header_timeout_s: u64,
-    /// Seconds a client may take to send its body.
-    pub body_timeout_s: u64,
-    /// Seconds a client may leave an answer unread before it is cut.
-    pub write_stall_s: u64,
-    /// Most open connections; more wait in the kernel's queue.
-    pub connections_max: usize,
-    /// Most requests handled at once; more are answered 503.
-    pub concurrency_max: usize,
-    /// Most event streams open at once.
-    pub streams_max: usize,
-}
-
-impl Default for HttpConfig {
-    fn default() -> Self {
-        Self {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8_000)),
-            body_bytes_max: 64 * 1_024,
-            readings_bytes_max: 8 * 1_024 * 1_024,
-            request_timeout_s: 30,
-            header_timeout_s: 10,
-            body_timeout_s: 20,
-            write_stall_s: 30,
-            connections_max: 12_000,
-            concurrency_max: 1_024,
-            streams_max: 1_000,
         }
     }
 }
@@ -157,6 +153,8 @@ pub struct InferenceConfig {
     pub job_deadline_ms: u64,
     /// Seconds between two checks of a device against known answers.
     pub canary_interval_s: u64,
+    /// Most sensors whose windows are compared with a bank of their own past; 0 turns banks off.
+    pub bank_sensors_max: usize,
 }
 
 impl Default for InferenceConfig {
@@ -170,6 +168,7 @@ impl Default for InferenceConfig {
             batch_deadline_ms: 10_000,
             job_deadline_ms: 15_000,
             canary_interval_s: 3_600,
+            bank_sensors_max: 200,
         }
     }
 }
@@ -178,8 +177,14 @@ impl Default for InferenceConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SensingConfig {
+    /// Whether the sensing routes answer without a token, for a network that is closed by other means.
+    pub open: bool,
     /// Model of sensors that name none.
     pub default_model: String,
+    /// Model that is tried beside it: it scores the same windows, and its verdicts have no consequences.
+    pub shadow_model: Option<String>,
+    /// Days that a shadow's verdicts are kept.
+    pub shadow_days: u32,
     /// The share of usual windows that may be called abnormal, once a sensor's own past says what is usual.
     pub false_alarm_rate: f64,
     /// Most readings in one push.
@@ -199,7 +204,10 @@ pub struct SensingConfig {
 impl Default for SensingConfig {
     fn default() -> Self {
         Self {
+            open: false,
             default_model: "detector".to_owned(),
+            shadow_model: None,
+            shadow_days: 90,
             false_alarm_rate: 0.02,
             push_readings_max: 100_000,
             sensors_max: 200_000,
@@ -269,6 +277,65 @@ impl Default for ProxyConfig {
     }
 }
 
+/// Lots, processes, and what follows from what sensors say.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ProductionConfig {
+    /// IANA name of the plant's time zone.
+    pub time_zone: String,
+    /// Country in lot numbers, two letters.
+    pub country: String,
+    /// Most units of a lot.
+    pub target_quantity_max: u16,
+    /// Milliseconds a station's command may wait for its commit.
+    pub command_deadline_ms: u64,
+    /// Milliseconds the database may take for one batch of commands before it counts as away.
+    pub store_deadline_ms: u64,
+    /// Seconds between two looks at delays and targets.
+    pub watch_interval_s: u64,
+    /// Milliseconds between two looks at what sensors said.
+    pub look_interval_ms: u64,
+    /// When abnormal verdicts have consequences for equipment.
+    pub rules: Vec<AbnormalRule>,
+}
+
+impl Default for ProductionConfig {
+    fn default() -> Self {
+        let rule = AbnormalRule {
+            name: "default".to_owned(),
+            equipment: None,
+            line: None,
+            abnormal: 2,
+            of: 3,
+            hold: false,
+        };
+        Self {
+            time_zone: "Asia/Seoul".to_owned(),
+            country: "KR".to_owned(),
+            target_quantity_max: 100,
+            command_deadline_ms: 10_000,
+            store_deadline_ms: 2_000,
+            watch_interval_s: 15,
+            look_interval_ms: 1_000,
+            rules: vec![rule],
+        }
+    }
+}
+
+/// Alerts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AlertsConfig {
+    /// Days after which an alert that was read is put away.
+    pub archive_days: u32,
+}
+
+impl Default for AlertsConfig {
+    fn default() -> Self {
+        Self { archive_days: 30 }
+    }
+}
+
 /// House-keeping and the end of the process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -281,8 +348,26 @@ pub struct SystemConfig {
     pub events_max: u64,
     /// Seconds between two house-keeping rounds.
     pub round_interval_s: u64,
-    /// Free space in the data directory below which `doctor` warns, MiB.
+    /// Free space in the data directory below which health and `doctor` warn, MiB.
     pub disk_free_mib_min: u64,
+    /// Whether the plant practises: in a quiet hour a part of it is killed and must come back by itself.
+    pub drills: bool,
+    /// The first hour of the plant's time in which it may, 0 to 23.
+    pub drill_from_hour: u8,
+    /// The hour before which it must, 1 to 24; over midnight where it is not later than the first.
+    pub drill_until_hour: u8,
+    /// Seconds between two drills.
+    pub drill_interval_s: u64,
+}
+
+impl SystemConfig {
+    /// When there is a drill.
+    pub(super) fn drill_plan(&self) -> Result<DrillPlan, ConfigError> {
+        let interval = Duration::from_secs(self.drill_interval_s);
+        DrillPlan::new(self.drill_from_hour, self.drill_until_hour, interval).map_err(|e| {
+            ConfigError::Range { key: "system.drill_from_hour and drill_until_hour", reason: e.to_string() }
+        })
+    }
 }
 
 impl Default for SystemConfig {
@@ -293,6 +378,10 @@ impl Default for SystemConfig {
             events_max: 5_000_000,
             round_interval_s: 60,
             disk_free_mib_min: 1_024,
+            drills: false,
+            drill_from_hour: 2,
+            drill_until_hour: 4,
+            drill_interval_s: 86_400,
         }
     }
 }

@@ -12,6 +12,8 @@ use futures::FutureExt;
 use tracing::Instrument;
 
 use super::App;
+use super::caller::RequestId;
+use super::client::{ClientAddress, Connection};
 use super::problem::Problem;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -19,6 +21,25 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const REQUEST_ID_CHARS_MAX: usize = 64;
 /// Histogram of how long requests took.
 pub(crate) const DURATION_METRIC: &str = "nightshift_http_request_duration_seconds";
+
+/// Gauge of requests under way.
+pub(crate) const OPEN_METRIC: &str = "nightshift_http_requests_open";
+
+/// Counts a request as under way until it is dropped.
+struct Open;
+
+impl Open {
+    fn new() -> Self {
+        metrics::gauge!(OPEN_METRIC).increment(1.0);
+        Self
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        metrics::gauge!(OPEN_METRIC).decrement(1.0);
+    }
+}
 
 /// Makes ids that no other process makes: a random number of this process and a count.
 pub(crate) struct RequestIds {
@@ -55,8 +76,8 @@ fn trace_id(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// Wraps every route.
-pub(crate) async fn boundary(State(app): State<App>, request: Request, next: Next) -> Response {
-    let started = app.clock.monotonic();
+pub(crate) async fn boundary(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let (started, _open) = (app.clock.monotonic(), Open::new());
     let id = app.request_ids.of(request.headers());
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
@@ -68,19 +89,18 @@ pub(crate) async fn boundary(State(app): State<App>, request: Request, next: Nex
         method = %method,
         route = %route,
     );
+    request.extensions_mut().insert(RequestId(id.clone()));
     let timeout = time_limit(&app, &route);
+    let client = ClientAddress::of(request.extensions(), request.headers(), &app.proxies);
+    let by_tls = request.extensions().get::<Connection>().is_some_and(|connection| connection.tls);
+    request.extensions_mut().insert(client);
     let handled = async {
         match tokio::time::timeout(timeout, AssertUnwindSafe(next.run(request)).catch_unwind()).await {
             Ok(Ok(response)) => response,
             Ok(Err(panic)) => {
                 Problem::internal(format!("a handler panicked: {}", panic_text(&*panic))).into_response()
             }
-            Err(_) => Problem::new(
-                StatusCode::GATEWAY_TIMEOUT,
-                "DEADLINE_EXCEEDED",
-                format!("not done within {} s; it may or may not have taken effect", timeout.as_secs()),
-            )
-            .into_response(),
+            Err(_) => too_late(timeout).into_response(),
         }
     };
     let mut response = handled.instrument(span.clone()).await;
@@ -105,17 +125,26 @@ pub(crate) async fn boundary(State(app): State<App>, request: Request, next: Nex
         response.headers_mut().insert(X_REQUEST_ID, value);
     }
     secure(response.headers_mut());
+    if let Some(hsts) = app.hsts.as_ref().filter(|_| by_tls) {
+        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, hsts.clone());
+    }
     response
 }
 
 /// How long a request may take. Judging every sensor has a limit of its own, plus what it takes to say that it was passed.
-fn time_limit(app: &App, route: &str) -> Duration {
+pub(super) fn time_limit(app: &App, route: &str) -> Duration {
     let common = Duration::from_secs(app.config.http.request_timeout_s);
-    if route.trim_end_matches('/') == "/api/analyze/all" {
-        common + Duration::from_secs(app.config.sensing.run_deadline_s)
-    } else {
-        common
+    match route.trim_end_matches('/') {
+        "/api/analyze/all" => common + Duration::from_secs(app.config.sensing.run_deadline_s),
+        super::firmware::UPLOAD_ROUTE => common + super::firmware::upload::UPLOAD_TIMEOUT,
+        _ => common,
     }
+}
+
+/// The answer to a request that took longer.
+pub(super) fn too_late(limit: Duration) -> Problem {
+    let text = format!("not done within {} s; it may or may not have taken effect", limit.as_secs());
+    Problem::new(StatusCode::GATEWAY_TIMEOUT, "DEADLINE_EXCEEDED", text)
 }
 
 /// A method as a label: a client can invent methods, and labels must stay few.
@@ -152,24 +181,18 @@ fn accepts_problem_json(headers: &HeaderMap) -> bool {
 
 /// Headers that every answer carries unless its route set its own.
 fn secure(headers: &mut HeaderMap) {
-    let defaults: [(HeaderName, &str); 5] = [
+    let defaults: [(HeaderName, &str); 8] = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::CACHE_CONTROL, "no-store"),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()"),
     ];
     for (name, value) in defaults {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
-    }
-}
-
-/// Answers 503 instead of queueing once enough requests are being handled. Health, metrics and the tree are not behind
-/// it: people must be able to look at an overloaded plant.
-pub(crate) async fn shed_load(State(app): State<App>, request: Request, next: Next) -> Response {
-    match app.in_flight.clone().try_acquire_owned() {
-        Ok(_permit) => next.run(request).await,
-        Err(_) => Problem::overloaded(1).into_response(),
     }
 }
 

@@ -58,8 +58,8 @@ pub(crate) async fn follow(
     headers: HeaderMap,
     Query(listen): Query<Listen>,
 ) -> Result<Response, Problem> {
-    let permit = app.streams.clone().try_acquire_owned().map_err(|_| Problem::overloaded(5))?;
-    let after = last_event_id(&headers, &listen)?;
+    let permit = app.stream_permit()?;
+    let after = last_event_id_of(&headers, listen.last_event_id.as_deref())?;
     let kind = listen.kind.clone().filter(|k| !k.is_empty());
     let formed = |k: &String| k.len() <= KIND_BYTES_MAX && !k.chars().any(char::is_control);
     if !kind.as_ref().is_none_or(formed) {
@@ -77,11 +77,11 @@ pub(crate) async fn follow(
 }
 
 /// `Last-Event-ID`, or the query's `last_event_id`: the header is newer, because a browser sets it when it reconnects.
-fn last_event_id(headers: &HeaderMap, listen: &Listen) -> Result<Option<i64>, Problem> {
+pub(super) fn last_event_id_of(headers: &HeaderMap, in_query: Option<&str>) -> Result<Option<i64>, Problem> {
     let (loc, text) = match headers.get("last-event-id") {
         Some(value) => (["header", "Last-Event-ID"], value.to_str().unwrap_or("?").to_owned()),
-        None => match &listen.last_event_id {
-            Some(text) => (["query", "last_event_id"], text.clone()),
+        None => match in_query {
+            Some(text) => (["query", "last_event_id"], text.to_owned()),
             None => return Ok(None),
         },
     };
@@ -95,12 +95,12 @@ fn last_event_id(headers: &HeaderMap, listen: &Listen) -> Result<Option<i64>, Pr
 }
 
 /// Counts the stream as open until it is dropped.
-struct Open {
+pub(super) struct Open {
     _permit: OwnedSemaphorePermit,
 }
 
 impl Open {
-    fn new(permit: OwnedSemaphorePermit) -> Self {
+    pub(super) fn new(permit: OwnedSemaphorePermit) -> Self {
         metrics::gauge!("nightshift_http_streams_open").increment(1.0);
         Self { _permit: permit }
     }

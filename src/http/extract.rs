@@ -6,6 +6,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
+use futures::FutureExt;
 use http_body_util::BodyExt;
 use nightshift_domain::sensing::SensorId;
 use serde::de::DeserializeOwned;
@@ -13,6 +14,7 @@ use serde_json::Value;
 use serde_path_to_error::Segment;
 
 use super::App;
+use super::load::Place;
 use super::problem::{FieldError, Problem};
 
 /// Most that is read and thrown away of a body that is too large, bytes.
@@ -110,7 +112,7 @@ pub(crate) fn unsupported(kind: &str, expected: &str) -> Problem {
     )
 }
 
-/// The whole body, at most `bytes_max`, within `timeout`.
+/// The whole body, at most `bytes_max`, within `timeout`. While it is under way the request leaves its place to others.
 pub(crate) async fn read_body(
     request: Request,
     bytes_max: usize,
@@ -118,25 +120,12 @@ pub(crate) async fn read_body(
 ) -> Result<Vec<u8>, Problem> {
     let declared =
         request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
+    let place = request.extensions().get::<Place>().cloned();
     let mut body = request.into_body();
     if declared.is_some_and(|length| length > bytes_max as u64) {
         return Err(too_large(body, bytes_max).await);
     }
-    let arriving = async {
-        let mut bytes = Vec::new();
-        while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|e| {
-                Problem::new(StatusCode::BAD_REQUEST, "BODY_UNREADABLE", "the body broke off").caused_by(e)
-            })?;
-            let Ok(data) = frame.into_data() else { continue };
-            if bytes.len() + data.len() > bytes_max {
-                return Ok(None);
-            }
-            bytes.extend_from_slice(&data);
-        }
-        Ok(Some(bytes))
-    };
-    match tokio::time::timeout(timeout, arriving).await {
+    match tokio::time::timeout(timeout, arriving(&mut body, bytes_max, place.as_ref())).await {
         Ok(Ok(Some(bytes))) => Ok(bytes),
         Ok(Ok(None)) => Err(too_large(body, bytes_max).await),
         Ok(Err(problem)) => Err(problem),
@@ -146,6 +135,38 @@ pub(crate) async fn read_body(
             format!("the body did not arrive within {} s", timeout.as_secs()),
         )),
     }
+}
+
+/// The body's bytes as they come; `None` when there are more than `bytes_max`.
+async fn arriving(
+    body: &mut Body,
+    bytes_max: usize,
+    place: Option<&Place>,
+) -> Result<Option<Vec<u8>>, Problem> {
+    let mut bytes = Vec::new();
+    let mut share = place.map(Place::share);
+    let mut left = None;
+    loop {
+        let frame = match body.frame().now_or_never() {
+            Some(ready) => ready,
+            None => {
+                left = left.or(place).inspect(|place| place.leave());
+                body.frame().await
+            }
+        };
+        let Some(frame) = frame else { break };
+        let frame = frame.map_err(|e| {
+            Problem::new(StatusCode::BAD_REQUEST, "BODY_UNREADABLE", "the body broke off").caused_by(e)
+        })?;
+        let Ok(data) = frame.into_data() else { continue };
+        if bytes.len() + data.len() > bytes_max {
+            return Ok(None);
+        }
+        share.as_mut().map_or(Ok(()), |share| share.grow(data.len()))?;
+        bytes.extend_from_slice(&data);
+    }
+    left.map_or(Ok(()), Place::retake)?;
+    Ok(Some(bytes))
 }
 
 /// 413, after throwing away a part of what still comes: most clients read an answer only once they have sent everything,
@@ -174,6 +195,16 @@ pub(crate) fn parse_object<T: DeserializeOwned>(body: &[u8]) -> Result<T, Proble
         None | Some(b'{') => parse_json(body),
         Some(_) => Err(Problem::field(vec!["body".into()], "a JSON object is needed: {…}", "object_type")),
     }
+}
+
+/// The fields of a form; the error names the field.
+pub(crate) fn parse_form<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let fields = serde_urlencoded::Deserializer::new(form_urlencoded::parse(body));
+    serde_path_to_error::deserialize(fields).map_err(|e| {
+        let mut loc = vec![Value::from("body")];
+        loc.extend(segments(e.path()));
+        Problem::field(loc, e.inner().to_string(), "value_error")
+    })
 }
 
 /// JSON from a body; the error names the field, and says so when the text holds a NaN or an infinity.

@@ -14,7 +14,7 @@ use super::App;
 /// The plant's health in short.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Summary {
-    /// `ok`, `degraded` or `down`.
+    /// `ok`, `warning` (memory or disk run out), `degraded` or `down`.
     #[schema(value_type = String, example = "ok")]
     status: ComponentState,
     /// The parts that are not well; absent when all are.
@@ -26,7 +26,7 @@ pub(crate) struct Summary {
 /// The plant's health in full.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Full {
-    /// `ok`, `degraded` or `down`.
+    /// `ok`, `warning` (memory or disk run out), `degraded` or `down`.
     #[schema(value_type = String, example = "ok")]
     status: ComponentState,
     /// This program's version.
@@ -47,7 +47,7 @@ pub(crate) struct ComponentOut {
     /// Its name.
     #[schema(example = "database")]
     name: String,
-    /// `ok`, `degraded` or `down`.
+    /// `ok`, `warning` (memory or disk run out), `degraded` or `down`.
     #[schema(example = "ok")]
     state: String,
     /// Why, and what to do; empty when it is well.

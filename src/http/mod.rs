@@ -2,38 +2,64 @@
 //!
 //! One file per endpoint that has logic; what all routes share (errors, bodies, paging, the boundary) has its own files.
 
+mod alerts;
+mod alias;
 mod boundary;
+mod briefing;
+mod caller;
+mod client;
+mod cors;
+mod diagnosis;
 mod docs;
+mod doors;
 mod events;
 mod extract;
+mod firmware;
+mod fleet;
 mod health;
+mod house;
+mod idempotency;
+mod identity;
+mod labels;
+mod load;
 mod metrics;
 mod openapi;
+mod pace;
 mod page;
 mod paging;
 mod problem;
+mod production;
+mod rate;
+mod retiring;
 mod router;
 mod sensing;
 mod server;
+mod socket;
 mod system;
 mod timed_io;
+mod tls;
 
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use axum::http::HeaderValue;
+use ipnet::IpNet;
 use nightshift_actors::Plant;
+use nightshift_domain::Timestamp;
 use nightshift_kernel::Clock;
 use nightshift_store::Db;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::metrics::{describe as describe_metrics, upkeep};
+pub(crate) use self::metrics::describe as describe_metrics;
 pub use self::openapi::document as openapi_document;
 pub(crate) use self::router::router;
 pub use self::server::Drained;
-pub(crate) use self::server::{Limits, serve};
+pub(crate) use self::server::{Entrance, Limits, serve};
+pub(crate) use self::tls::Tls;
+pub use self::tls::TlsError;
 use crate::config::Config;
 
 /// What handlers share. Cheap to clone.
@@ -51,8 +77,21 @@ pub(crate) struct Shared {
     /// Cancelled when the process is told to stop: streams end, readiness is refused.
     pub(crate) stopping: CancellationToken,
     request_ids: boundary::RequestIds,
-    in_flight: Arc<Semaphore>,
+    capacity: load::Capacity,
     streams: Arc<Semaphore>,
+    /// Places of WebSockets that people and tools open.
+    pub(crate) sockets: socket::Places,
+    /// Places of vehicles' connections.
+    vehicle_sockets: socket::Places,
+    /// Places of headsets.
+    headsets: socket::Places,
+    /// Whose word about a client's address is believed.
+    proxies: Vec<IpNet>,
+    /// What browsers are told about TLS.
+    hsts: Option<HeaderValue>,
+    /// `None` when nothing is limited.
+    rates: Option<rate::Rates>,
+    under_way: idempotency::UnderWay,
 }
 
 impl Deref for App {
@@ -70,17 +109,29 @@ impl App {
         clock: Clock,
         stopping: CancellationToken,
     ) -> Self {
-        let (in_flight, streams) = (config.http.concurrency_max, config.http.streams_max);
+        let http = &config.http;
+        let sockets = socket::Places::new(http.sockets_max, stopping.clone());
+        let hsts = (http.tls.hsts_days > 0)
+            .then(|| format!("max-age={}", u64::from(http.tls.hsts_days) * 86_400))
+            .and_then(|text| HeaderValue::try_from(text).ok());
         Self(Arc::new(Shared {
+            warmed_up: AtomicBool::new(false),
+            vehicle_sockets: sockets.beside(config.fleet.connections_max),
+            headsets: sockets.beside(config.diagnosis.headsets_max),
+            sockets,
+            stopping,
+            request_ids: boundary::RequestIds::new(),
+            capacity: load::Capacity::new(http.concurrency_max, http.bodies_bytes_max),
+            streams: Arc::new(Semaphore::new(http.streams_max)),
+            // The configuration was checked.
+            proxies: http.proxies().unwrap_or_default(),
+            hsts,
+            rates: rate::Rates::new(&http.rate_limit, plant.cache()),
+            under_way: idempotency::UnderWay::default(),
             config,
             plant,
             db,
             clock,
-            warmed_up: AtomicBool::new(false),
-            stopping,
-            request_ids: boundary::RequestIds::new(),
-            in_flight: Arc::new(Semaphore::new(in_flight)),
-            streams: Arc::new(Semaphore::new(streams)),
         }))
     }
 
@@ -92,7 +143,33 @@ impl App {
         self.warmed_up.load(Ordering::Acquire)
     }
 
+    /// A place among those who listen to a stream.
+    fn stream_permit(&self) -> Result<tokio::sync::OwnedSemaphorePermit, problem::Problem> {
+        self.streams.clone().try_acquire_owned().map_err(|_| problem::Problem::overloaded(5))
+    }
+
+    /// The plant's time.
+    fn now(&self) -> Timestamp {
+        Timestamp::from_us(self.clock.now_us())
+    }
+
     fn body_timeout(&self) -> Duration {
         Duration::from_secs(self.config.http.body_timeout_s)
+    }
+}
+
+/// Time between two rounds of house-keeping.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
+/// Rounds between two rounds that forget clients who ask nothing any more.
+const SWEEP_EVERY: u64 = 12;
+
+/// Keeps what the facade remembers small, for ever.
+pub(crate) async fn upkeep(app: App) {
+    for round in 1_u64.. {
+        app.clock.sleep(UPKEEP_INTERVAL).await;
+        metrics::keep_small();
+        if let Some(rates) = app.rates.as_ref().filter(|_| round.is_multiple_of(SWEEP_EVERY)) {
+            rates.sweep();
+        }
     }
 }

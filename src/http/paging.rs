@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
+use nightshift_store::Slice;
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
@@ -29,6 +30,15 @@ pub(crate) struct Page {
 }
 
 impl Page {
+    pub(crate) fn new(skip: Option<u32>, limit: Option<u32>) -> Self {
+        Self { skip, limit }
+    }
+
+    /// As it was asked for.
+    pub(crate) fn asked(self) -> (Option<u32>, Option<u32>) {
+        (self.skip, self.limit)
+    }
+
     /// `(skip, limit)`, checked.
     pub(crate) fn checked(self) -> Result<(u32, u32), Problem> {
         let (skip, limit) = (self.skip.unwrap_or(0), self.limit.unwrap_or(LIMIT_DEFAULT));
@@ -43,6 +53,11 @@ impl Page {
         }
         Ok((skip, limit))
     }
+}
+
+/// The part that is asked for, as the store takes it.
+pub(crate) fn slice((skip, limit): (u32, u32)) -> Slice {
+    Slice { skip: u64::from(skip), limit }
 }
 
 /// A part of a list with what a client needs to get the rest.
@@ -69,6 +84,16 @@ pub(crate) fn listed<T: Serialize>(
         headers.insert(header::LINK, value);
     }
     response
+}
+
+/// A part of a list as the store gave it, each entry as answers show it.
+pub(crate) fn page_of<Out: Serialize, Row: Into<Out>>(
+    uri: &Uri,
+    found: nightshift_store::Page<Row>,
+    part: (u32, u32),
+) -> Response {
+    let entries: Vec<Out> = found.items.into_iter().map(Into::into).collect();
+    listed(uri, &entries, found.total, part)
 }
 
 fn with_skip(uri: &Uri, skip: u64, limit: u64) -> String {

@@ -120,6 +120,14 @@ impl Problem {
         self
     }
 
+    /// Begins the text with where it went wrong, as today's clients of a route show it.
+    pub(crate) fn within(mut self, place: &str) -> Self {
+        if let Detail::Text(text) = &mut self.detail {
+            *text = format!("{place}: {text}");
+        }
+        self
+    }
+
     /// The reason for the log.
     pub(crate) fn cause(&self) -> Option<&str> {
         self.cause.as_deref()
@@ -160,6 +168,9 @@ impl IntoResponse for Problem {
         if let Some(seconds) = self.retry_after_s {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         if matches!(self.status, StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT) {
             // The rest of the body may still be under way: this connection cannot carry another request.
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -178,9 +189,41 @@ pub(crate) struct BodyError;
 /// Those of a route that names one thing.
 pub(crate) struct NotFoundError;
 
-fn described(
-    statuses: &[(&str, &str)],
-) -> std::collections::BTreeMap<String, utoipa::openapi::RefOr<utoipa::openapi::Response>> {
+/// Answers by status, for a description.
+pub(crate) type Answers =
+    std::collections::BTreeMap<String, utoipa::openapi::RefOr<utoipa::openapi::Response>>;
+
+/// What any route answers a client that asks too much.
+pub(crate) fn rate_answers() -> Answers {
+    described(&[("429", "More than the client's rate; try again after `Retry-After` seconds.")])
+}
+
+/// What any POST answers to its `Idempotency-Key`.
+pub(crate) fn keyed_answers() -> Answers {
+    described(&[
+        ("409", "A request with this `Idempotency-Key` is being worked on."),
+        ("422", "The `Idempotency-Key` is malformed, or was used for another request."),
+    ])
+}
+
+/// Those of a route that makes or changes what must be there once.
+pub(crate) struct ConflictError;
+
+/// Those of a route whose request may break a rule.
+pub(crate) struct RuleError;
+
+/// Those of a sign-in.
+pub(crate) struct SignInError;
+
+/// Those of the guard at the door of a route.
+pub(crate) fn guard_answers() -> Answers {
+    described(&[
+        ("401", "No token, or none that is good (any more)."),
+        ("403", "Known, and not allowed: `x-roles` and `x-scopes` say who is."),
+    ])
+}
+
+fn described(statuses: &[(&str, &str)]) -> Answers {
     use utoipa::openapi::{ContentBuilder, Ref, ResponseBuilder};
     let content = || ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
     let response = |text: &str| {
@@ -195,7 +238,7 @@ fn described(
 }
 
 impl utoipa::IntoResponses for AnyError {
-    fn responses() -> std::collections::BTreeMap<String, utoipa::openapi::RefOr<utoipa::openapi::Response>> {
+    fn responses() -> Answers {
         described(&[
             ("422", "A field is malformed; `detail` lists `{loc, msg, type}`."),
             ("500", "Something failed here; the log has the reason under `request_id`."),
@@ -206,7 +249,7 @@ impl utoipa::IntoResponses for AnyError {
 }
 
 impl utoipa::IntoResponses for BodyError {
-    fn responses() -> std::collections::BTreeMap<String, utoipa::openapi::RefOr<utoipa::openapi::Response>> {
+    fn responses() -> Answers {
         described(&[
             ("408", "The body did not arrive in time."),
             ("413", "The body is larger than allowed."),
@@ -216,7 +259,28 @@ impl utoipa::IntoResponses for BodyError {
 }
 
 impl utoipa::IntoResponses for NotFoundError {
-    fn responses() -> std::collections::BTreeMap<String, utoipa::openapi::RefOr<utoipa::openapi::Response>> {
+    fn responses() -> Answers {
         described(&[("404", "It is not registered.")])
+    }
+}
+
+impl utoipa::IntoResponses for ConflictError {
+    fn responses() -> Answers {
+        described(&[("409", "It is there already, or something stands in its way.")])
+    }
+}
+
+impl utoipa::IntoResponses for SignInError {
+    fn responses() -> Answers {
+        described(&[
+            ("401", "The name, the password or the token is wrong."),
+            ("423", "Too many wrong passwords; `Retry-After` says when to try again."),
+        ])
+    }
+}
+
+impl utoipa::IntoResponses for RuleError {
+    fn responses() -> Answers {
+        described(&[("400", "A rule stands against it; `code` says which.")])
     }
 }

@@ -1,24 +1,28 @@
 //! Accepts connections within limits and drains them in order.
 //!
-//! Ten thousand silent clients cost memory and nothing else: headers, bodies and answers each have their time, and
-//! connections beyond the limit wait in the kernel's queue. Only a client that has sent its headers holds one of the
-//! places for requests, until its body has come or its time is over.
+//! Ten thousand silent clients cost memory and nothing else: handshakes, headers, bodies and answers each have their time,
+//! and connections beyond the limit wait in the kernel's queue. Places for requests belong to those whose body has come.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Extension, Router};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use nightshift_kernel::Clock;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tower::Layer;
 use tower_http::normalize_path::NormalizePath;
 
+use super::client::Connection;
 use super::timed_io::TimedIo;
+use super::tls::Tls;
 use crate::config::HttpConfig;
 
 /// Pause after a failed accept: the process is out of file descriptors, and trying at once would spin.
@@ -56,36 +60,46 @@ impl From<&HttpConfig> for Limits {
     }
 }
 
+/// Where clients come in.
+pub(crate) struct Entrance {
+    pub(crate) listener: TcpListener,
+    /// `None` speaks in the clear.
+    pub(crate) tls: Option<Arc<Tls>>,
+    pub(crate) limits: Limits,
+}
+
+/// What every connection is served with.
+#[derive(Clone)]
+struct Service {
+    router: NormalizePath<Router>,
+    builder: Builder<TokioExecutor>,
+    tls: Option<Arc<Tls>>,
+    header_timeout: Duration,
+    write_stall: Duration,
+}
+
 /// Serves `router` until `stop`, then lets open requests end for at most `drain`.
 pub(crate) async fn serve(
-    listener: TcpListener,
+    entrance: Entrance,
     router: NormalizePath<Router>,
-    limits: Limits,
     clock: Clock,
     stop: CancellationToken,
     drain: Duration,
 ) -> Drained {
+    let Entrance { listener, tls, limits } = entrance;
     let slots = Arc::new(Semaphore::new(limits.connections_max));
     let graceful = GracefulShutdown::new();
     let cut = CancellationToken::new();
-    let builder = builder(&limits);
+    let (header_timeout, write_stall) = (limits.header_timeout, limits.write_stall);
+    let service = Service { router, builder: builder(&limits), tls, header_timeout, write_stall };
     let open = metrics::gauge!("nightshift_http_connections_open");
-    while let Some((stream, slot)) = next_connection(&listener, &slots, &clock, &stop).await {
-        // Small answers must not wait for more to come.
-        let _ = stream.set_nodelay(true);
-        let io = TokioIo::new(TimedIo::new(stream, limits.header_timeout, limits.write_stall));
-        let service = TowerToHyperService::new(router.clone());
-        let connection = builder.serve_connection_with_upgrades(io, service).into_owned();
-        let connection = graceful.watch(connection);
-        let (cut, open) = (cut.clone(), open.clone());
+    while let Some((stream, peer, slot)) = next_connection(&listener, &slots, &clock, &stop).await {
+        let (service, watcher) = (service.clone(), graceful.watcher());
+        let (cut, stop, open) = (cut.clone(), stop.clone(), open.clone());
         tokio::spawn(async move {
             open.increment(1.0);
             tokio::select! {
-                ended = connection => {
-                    if let Err(error) = ended {
-                        tracing::trace!(error = %error, "a connection broke off");
-                    }
-                }
+                () = service.connection(stream, peer, watcher, stop) => {}
                 () = cut.cancelled() => {}
             }
             open.decrement(1.0);
@@ -98,6 +112,56 @@ pub(crate) async fn serve(
         Err(_) => {
             cut.cancel();
             Drained::Cut
+        }
+    }
+}
+
+impl Service {
+    /// Serves one connection to its end.
+    async fn connection(
+        self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        watcher: Watcher,
+        stop: CancellationToken,
+    ) {
+        // Small answers must not wait for more to come.
+        let _ = stream.set_nodelay(true);
+        let stream = TimedIo::new(stream, self.header_timeout, self.write_stall);
+        let Some(tls) = &self.tls else {
+            return self.requests(stream, Connection { peer, tls: false }, watcher).await;
+        };
+        let shaken = tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            shaken = tokio::time::timeout(self.header_timeout, tls.accept(stream)) => shaken,
+        };
+        match shaken {
+            Ok(Ok(stream)) => {
+                // Who has shaken hands and then keeps silent is cut as well.
+                let stream = TimedIo::new(stream, self.header_timeout, self.write_stall);
+                self.requests(stream, Connection { peer, tls: true }, watcher).await;
+            }
+            Ok(Err(error)) => {
+                metrics::counter!("nightshift_http_tls_failures_total").increment(1);
+                tracing::debug!(error = %error, %peer, "a TLS handshake failed");
+            }
+            Err(_) => {
+                metrics::counter!("nightshift_http_tls_failures_total").increment(1);
+                tracing::debug!(%peer, "a TLS handshake took too long");
+            }
+        }
+    }
+
+    async fn requests<T>(&self, stream: TimedIo<T>, connection: Connection, watcher: Watcher)
+    where
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let known = Extension(stream.bytes_read()).layer(self.router.clone());
+        let service = TowerToHyperService::new(Extension(connection).layer(known));
+        let served = self.builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
+        if let Err(error) = watcher.watch(served).await {
+            tracing::trace!(error = %error, "a connection broke off");
         }
     }
 }
@@ -125,12 +189,12 @@ async fn next_connection(
     slots: &Arc<Semaphore>,
     clock: &Clock,
     stop: &CancellationToken,
-) -> Option<(TcpStream, Slot)> {
+) -> Option<(TcpStream, SocketAddr, Slot)> {
     let accept = async {
         let slot = Arc::clone(slots).acquire_owned().await.ok()?;
         loop {
             match listener.accept().await {
-                Ok((stream, _)) => return Some((stream, slot)),
+                Ok((stream, peer)) => return Some((stream, peer, slot)),
                 Err(error) => {
                     tracing::warn!(error = %error, "a connection could not be accepted");
                     clock.sleep(ACCEPT_RETRY_PAUSE).await;

@@ -74,7 +74,7 @@ pub(crate) struct InferenceOut {
     selection: String,
     /// The devices, best first: `{label, state, batches, windows, failures, last_failure, canary_difference, warm_up_s}`.
     devices: Vec<serde_json::Value>,
-    /// The models: `{id, kind, digest, parameters, threshold}`.
+    /// The models: `{id, kind, version, digest, parameters, threshold}`.
     models: Vec<serde_json::Value>,
     /// Windows waiting for a device.
     queued: usize,

@@ -2,6 +2,8 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -10,6 +12,21 @@ use tokio::time::{Sleep, sleep};
 
 /// Bytes after which a client has said which protocol it speaks: the length of HTTP/2's preface.
 const GREETING_BYTES: usize = 24;
+
+/// How many bytes have come over a connection so far; in the extensions of its requests.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct BytesRead(Arc<AtomicU64>);
+
+impl BytesRead {
+    /// So many.
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn add(&self, bytes: usize) {
+        self.0.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+}
 
 /// `inner` with two deadlines: one for the client's first bytes, and one for each stall of a write. What lies between
 /// them (headers, bodies) has deadlines of its own.
@@ -21,11 +38,18 @@ pub(crate) struct TimedIo<T> {
     write_stall: Duration,
     /// Runs while a write waits for the client.
     stalled: Option<Pin<Box<Sleep>>>,
+    read: BytesRead,
 }
 
 impl<T> TimedIo<T> {
     pub(crate) fn new(inner: T, greeting: Duration, write_stall: Duration) -> Self {
-        Self { inner, greeted_bytes: 0, greeting: Box::pin(sleep(greeting)), write_stall, stalled: None }
+        let greeting = Box::pin(sleep(greeting));
+        Self { inner, greeted_bytes: 0, greeting, write_stall, stalled: None, read: BytesRead::default() }
+    }
+
+    /// What comes over it, counted.
+    pub(crate) fn bytes_read(&self) -> BytesRead {
+        self.read.clone()
     }
 
     fn written<R>(&mut self, cx: &mut Context<'_>, outcome: Poll<io::Result<R>>) -> Poll<io::Result<R>> {
@@ -47,6 +71,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for TimedIo<T> {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let outcome = Pin::new(&mut self.inner).poll_read(cx, buf);
+        self.read.add(buf.filled().len() - before);
         if self.greeted_bytes >= GREETING_BYTES {
             return outcome;
         }

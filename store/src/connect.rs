@@ -2,13 +2,12 @@
 
 use std::str::FromStr;
 
-use sqlx::Connection as _;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 use crate::db::{PostgresDb, SqliteDb};
+use crate::postgres::PgReaders;
+use crate::seat::Seat;
 use crate::{DbOptions, StoreError};
 
 /// Statements that a connection keeps prepared: all of the store's, in all their sizes.
@@ -39,36 +38,22 @@ pub(crate) async fn sqlite(options: &DbOptions) -> Result<SqliteDb, StoreError> 
     let read = base.pragma("query_only", "on");
     // Connections to one database in memory share a cache with table locks; a reader must not wait for the writer.
     let read = if in_memory { read.pragma("read_uncommitted", "on") } else { read };
-    let pool = || {
-        SqlitePoolOptions::new()
-            .acquire_timeout(options.acquire_timeout)
-            .max_lifetime(None)
-            .idle_timeout(None)
-            .test_before_acquire(false)
-    };
-    let writer = pool()
-        .max_connections(1)
-        .min_connections(1)
-        .after_release(|conn, _| Box::pin(async move { is_whole(conn).await }))
-        .connect_with(write)
-        .await
-        .map_err(StoreError::Connect)?;
-    let readers = pool()
+    let writer = Seat::open(write, options.acquire_timeout).await.map_err(StoreError::Connect)?;
+    let readers = SqlitePoolOptions::new()
+        .acquire_timeout(options.acquire_timeout)
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .test_before_acquire(false)
         .max_connections(options.max_readers.max(1))
         .connect_with(read)
         .await
         .map_err(StoreError::Connect)?;
-    Ok(SqliteDb { readers, writer, location: sqlite_location(&options.url) })
-}
-
-/// Whether a connection that comes back can write again. A disk that was full, or failed, makes SQLite end a transaction
-/// by itself; the driver still counts it as open and would refuse every later one: such a connection is replaced.
-async fn is_whole(conn: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
-    if conn.is_in_transaction() {
-        // The rollback of a dropped transaction may only be on its way.
-        conn.ping().await?;
-    }
-    Ok(!conn.is_in_transaction())
+    Ok(SqliteDb {
+        readers,
+        writer,
+        location: sqlite_location(&options.url),
+        audit_key: options.audit_key.clone(),
+    })
 }
 
 pub(crate) async fn postgres(options: &DbOptions) -> Result<PostgresDb, StoreError> {
@@ -80,26 +65,22 @@ pub(crate) async fn postgres(options: &DbOptions) -> Result<PostgresDb, StoreErr
         .statement_cache_capacity(STATEMENTS_KEPT)
         .options([("statement_timeout", timeout_ms), ("lock_timeout", lock_timeout_ms)]);
     let location = postgres_location(&base);
-    let pool = || PgPoolOptions::new().acquire_timeout(options.acquire_timeout);
-    let writer = pool()
-        .max_connections(1)
-        .after_connect(|conn, _| {
-            Box::pin(async move {
-                // A server may be set up to answer before the log is on disk: an acknowledged write must be durable.
-                let sql = "SELECT set_config('synchronous_commit', 'on', false) \
-                           WHERE current_setting('synchronous_commit') = 'off'";
-                sqlx::query(sql).execute(conn).await.map(|_| ())
-            })
-        })
-        .connect_with(base.clone())
-        .await
-        .map_err(StoreError::Connect)?;
-    let readers = pool()
-        .max_connections(options.max_readers.max(1))
-        .connect_with(base)
-        .await
-        .map_err(StoreError::Connect)?;
-    Ok(PostgresDb { readers, writer, location })
+    // What does not leave the machine needs no TLS, unless the URL insists on it.
+    let insists = !matches!(base.get_ssl_mode(), PgSslMode::Prefer | PgSslMode::Allow);
+    let base = match is_loopback(base.get_host()) && !insists {
+        true => base.ssl_mode(PgSslMode::Disable),
+        false => base,
+    };
+    let patience = options.acquire_timeout;
+    // First the pool: at the start the server may be given time to start as well.
+    let readers = PgReaders::open(base.clone(), options.max_readers, patience).await;
+    let readers = readers.map_err(StoreError::Connect)?;
+    let writer = Seat::open(base, patience).await.map_err(StoreError::Connect)?;
+    Ok(PostgresDb { readers, writer, location, audit_key: options.audit_key.clone() })
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn sqlite_location(url: &str) -> String {

@@ -1,7 +1,10 @@
 //! The database: a pool that reads, and one connection that writes.
 
-use sqlx::{PgPool, SqlitePool};
+use nightshift_domain::audit::ChainKey;
+use sqlx::{PgConnection, SqliteConnection, SqlitePool};
 
+use crate::postgres::PgReaders;
+use crate::seat::Seat;
 use crate::{DbOptions, Engine, StoreError, connect};
 
 /// A database. Clones share its connections.
@@ -17,16 +20,18 @@ pub enum Db {
 #[derive(Debug, Clone)]
 pub struct SqliteDb {
     pub(crate) readers: SqlitePool,
-    pub(crate) writer: SqlitePool,
+    pub(crate) writer: Seat<SqliteConnection>,
     pub(crate) location: String,
+    pub(crate) audit_key: Option<ChainKey>,
 }
 
 /// The connections to a PostgreSQL database.
 #[derive(Debug, Clone)]
 pub struct PostgresDb {
-    pub(crate) readers: PgPool,
-    pub(crate) writer: PgPool,
+    pub(crate) readers: PgReaders,
+    pub(crate) writer: Seat<PgConnection>,
     pub(crate) location: String,
+    pub(crate) audit_key: Option<ChainKey>,
 }
 
 impl Db {

@@ -1,7 +1,7 @@
 //! The statements that must differ between the engines, and the shape of those that carry many rows.
 
 use std::fmt::Write as _;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use nightshift_domain::sensing::Reading;
 use sqlx::{PgConnection, SqliteConnection};
@@ -11,8 +11,9 @@ use crate::Engine;
 /// A writer that reads first must not find the database locked later: the lock is taken at once.
 pub(crate) const BEGIN_SQLITE: &str = "BEGIN IMMEDIATE";
 
-/// The lock keeps sequence numbers in the order of commits even when two programs write. Its number says `nightshf`.
-pub(crate) const WRITER_LOCK_POSTGRES: &str = "SELECT pg_advisory_xact_lock(7955925850862741606)";
+/// One text, so that it is one trip to the server. The lock keeps sequence numbers in the order of commits even when two
+/// programs write. Its number says `nightshf`.
+pub(crate) const BEGIN_POSTGRES: &str = "BEGIN; SELECT pg_advisory_xact_lock(7955925850862741606)";
 
 /// One name for all: the newest savepoint of a name hides the older ones on both engines.
 pub(crate) const SAVEPOINT: &str = "SAVEPOINT unit";
@@ -25,8 +26,10 @@ pub(crate) const ROLLBACK_TO: &str = "ROLLBACK TO SAVEPOINT unit; RELEASE SAVEPO
 /// algorithm on, so that a second record waits 40 ms for the server's delayed acknowledgement of the first.
 pub(crate) const READINGS_PER_STATEMENT_POSTGRES: usize = 400;
 
-/// Rows of the longest statement, as a power of two. SQLite takes 32,766 parameters, PostgreSQL 65,535.
+/// Rows of the longest statement, as a power of two. SQLite takes 32,766 parameters.
 const ROWS_MAX_LOG2: usize = 9;
+/// The same for PostgreSQL, which takes 65,535 parameters.
+const ROWS_MAX_LOG2_POSTGRES: usize = 8;
 
 /// Picks the text for `engine`.
 pub(crate) fn pick(engine: Engine, sqlite: &'static str, postgres: &'static str) -> &'static str {
@@ -47,6 +50,34 @@ pub(crate) fn int_list(engine: Engine, numbers: impl IntoIterator<Item = i64>) -
     for (i, number) in numbers.into_iter().enumerate() {
         let comma = if i == 0 { "" } else { "," };
         write!(list, "{comma}{number}").expect("writing to a string does not fail");
+    }
+    list.push(close);
+    list
+}
+
+/// Texts as one text parameter; read back by `json_each($n)` on SQLite and by `CAST(CAST($n AS TEXT) AS TEXT[])` on
+/// PostgreSQL. Texts with a NUL are left out: no row has them.
+pub(crate) fn text_list<'a>(engine: Engine, texts: impl IntoIterator<Item = &'a str>) -> String {
+    let (open, close) = match engine {
+        Engine::Sqlite => ('[', ']'),
+        Engine::Postgres => ('{', '}'),
+    };
+    let mut list = String::from(open);
+    for (i, text) in texts.into_iter().filter(|t| !t.contains('\0')).enumerate() {
+        if i > 0 {
+            list.push(',');
+        }
+        match engine {
+            Engine::Sqlite => list.push_str(&serde_json::Value::from(text).to_string()),
+            Engine::Postgres => {
+                list.push('"');
+                list.extend(text.chars().flat_map(|c| {
+                    let escape = matches!(c, '"' | '\\').then_some('\\');
+                    escape.into_iter().chain(std::iter::once(c))
+                }));
+                list.push('"');
+            }
+        }
     }
     list.push(close);
     list
@@ -83,13 +114,13 @@ impl Ladder {
         engine: Engine,
         items: &'a [T],
     ) -> impl Iterator<Item = (&'a [T], &'static str)> + use<'a, T> {
-        let texts = match engine {
-            Engine::Sqlite => &self.sqlite,
-            Engine::Postgres => &self.postgres,
+        let (texts, longest) = match engine {
+            Engine::Sqlite => (self.sqlite.as_slice(), ROWS_MAX_LOG2),
+            Engine::Postgres => (self.postgres.as_slice(), ROWS_MAX_LOG2_POSTGRES),
         };
         let mut rest = items;
         std::iter::from_fn(move || {
-            let step = usize::try_from(rest.len().checked_ilog2()?).unwrap_or(0).min(ROWS_MAX_LOG2);
+            let step = usize::try_from(rest.len().checked_ilog2()?).unwrap_or(0).min(longest);
             let (chunk, after) = rest.split_at(1 << step);
             rest = after;
             Some((chunk, texts[step].as_str()))
@@ -129,6 +160,19 @@ pub(crate) struct Padded<'a, T> {
 
 /// Declares a [`Ladder`] that is made at its first use.
 pub(crate) type LazyLadder = LazyLock<Ladder>;
+
+/// A sensor's key and the five counts of an account.
+pub(crate) const ACCOUNT_COLUMNS: usize = 6;
+
+/// Adds to the accounts of those sensors that are registered.
+pub(crate) static ACCOUNTS_ADD: LazyLadder = LazyLock::new(|| {
+    Ladder::new(
+        "UPDATE sensor SET offered = offered + v.column2, stored = stored + v.column3, \
+         duplicate = duplicate + v.column4, late = late + v.column5, rejected = rejected + v.column6 FROM (VALUES",
+        ACCOUNT_COLUMNS,
+        ") AS v WHERE sensor.key = v.column1 AND sensor.removed_at IS NULL",
+    )
+});
 
 static READINGS_INSERT_SQLITE: LazyLadder = LazyLock::new(|| {
     Ladder::new(
@@ -182,6 +226,80 @@ pub(crate) async fn readings_insert_postgres(
     Ok(inserted)
 }
 
+/// Whether so many accounts and readings go into one statement.
+pub(crate) fn fits_one_statement(engine: Engine, sums: usize, readings: usize) -> bool {
+    let most = match engine {
+        Engine::Sqlite => 1 << ROWS_MAX_LOG2,
+        // An account takes about twice the room of a reading.
+        Engine::Postgres => READINGS_PER_STATEMENT_POSTGRES / 3,
+    };
+    (1..=most).contains(&sums) && (1..=most).contains(&readings)
+}
+
+/// The text that counts `1 << sums` accounts and inserts `1 << readings` readings: SQLite runs both at one call of its
+/// thread.
+fn count_and_insert_sqlite(sums: u32, readings: u32) -> &'static str {
+    const SIZES: usize = ROWS_MAX_LOG2 + 1;
+    static TEXTS: [[OnceLock<String>; SIZES]; SIZES] = [const { [const { OnceLock::new() }; SIZES] }; SIZES];
+    let (sums, readings) = (sums as usize, readings as usize);
+    TEXTS[sums][readings]
+        .get_or_init(|| format!("{}; {}", ACCOUNTS_ADD.sqlite[sums], READINGS_INSERT_SQLITE.sqlite[readings]))
+}
+
+/// Counts and inserts, and gives how many rows of either kind were touched: fewer than were given when a sensor is not
+/// registered or a reading is stored already.
+pub(crate) async fn readings_count_and_insert_sqlite(
+    conn: &mut SqliteConnection,
+    sums: &[[i64; ACCOUNT_COLUMNS]],
+    readings: &[(i64, Reading)],
+) -> Result<u64, sqlx::Error> {
+    let (for_sums, for_readings) = (sums.len().next_power_of_two(), readings.len().next_power_of_two());
+    let sql = count_and_insert_sqlite(for_sums.ilog2(), for_readings.ilog2());
+    let mut query = sqlx::query::<sqlx::Sqlite>(sql);
+    for number in sums.iter().flatten() {
+        query = query.bind(number);
+    }
+    for _ in 0..(for_sums - sums.len()) * ACCOUNT_COLUMNS {
+        query = query.bind(None::<i64>);
+    }
+    for (key, reading) in readings {
+        query = query.bind(key).bind(reading.at.us()).bind(reading.value);
+    }
+    for _ in readings.len()..for_readings {
+        query = query.bind(None::<i64>).bind(None::<i64>).bind(None::<f64>);
+    }
+    query.execute(conn).await.map(|done| done.rows_affected())
+}
+
+/// As [`readings_count_and_insert_sqlite`].
+pub(crate) async fn readings_count_and_insert_postgres(
+    conn: &mut PgConnection,
+    sums: &[[i64; ACCOUNT_COLUMNS]],
+    readings: &[(i64, Reading)],
+) -> Result<u64, sqlx::Error> {
+    let sql = "WITH counted AS (UPDATE sensor SET offered = sensor.offered + v.offered, \
+               stored = sensor.stored + v.stored, duplicate = sensor.duplicate + v.duplicate, \
+               late = sensor.late + v.late, rejected = sensor.rejected + v.rejected \
+               FROM UNNEST(CAST($1 AS BIGINT[]), CAST($2 AS BIGINT[]), CAST($3 AS BIGINT[]), CAST($4 AS BIGINT[]), \
+               CAST($5 AS BIGINT[]), CAST($6 AS BIGINT[])) AS v (key, offered, stored, duplicate, late, rejected) \
+               WHERE sensor.key = v.key AND sensor.removed_at IS NULL RETURNING 1), \
+               added AS (INSERT INTO reading (sensor_key, at, value) SELECT * FROM \
+               UNNEST(CAST($7 AS BIGINT[]), CAST($8 AS BIGINT[]), CAST($9 AS DOUBLE PRECISION[])) \
+               ON CONFLICT DO NOTHING RETURNING 1) \
+               SELECT (SELECT count(*) FROM counted) + (SELECT count(*) FROM added)";
+    let mut query = sqlx::query_scalar::<_, i64>(sql);
+    for column in 0..ACCOUNT_COLUMNS {
+        query = query.bind(sums.iter().map(|sum| sum[column]).collect::<Vec<i64>>());
+    }
+    let touched = query
+        .bind(readings.iter().map(|(key, _)| *key).collect::<Vec<i64>>())
+        .bind(readings.iter().map(|(_, r)| r.at.us()).collect::<Vec<i64>>())
+        .bind(readings.iter().map(|(_, r)| r.value).collect::<Vec<f64>>())
+        .fetch_one(conn)
+        .await?;
+    Ok(u64::try_from(touched).unwrap_or(0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -225,5 +343,13 @@ mod tests {
         assert_eq!(int_list(Engine::Sqlite, [1, -2]), "[1,-2]");
         assert_eq!(int_list(Engine::Postgres, [i64::MIN, 0]), "{-9223372036854775808,0}");
         assert_eq!(int_list(Engine::Postgres, []), "{}");
+    }
+
+    #[test]
+    fn lists_of_texts_say_what_they_hold() {
+        let texts = ["a,b", "q\"", "n\0", "b\\", "{}", "NULL", ""];
+        assert_eq!(text_list(Engine::Sqlite, texts), r#"["a,b","q\"","b\\","{}","NULL",""]"#);
+        assert_eq!(text_list(Engine::Postgres, texts), r#"{"a,b","q\"","b\\","{}","NULL",""}"#);
+        assert_eq!(text_list(Engine::Postgres, []), "{}");
     }
 }

@@ -82,6 +82,14 @@ pub enum StoreError {
         /// The thing.
         what: String,
     },
+    /// What is to be removed is still referred to.
+    #[error("{what} is in use by {by}")]
+    InUse {
+        /// The thing.
+        what: String,
+        /// What refers to it, for example `lots`.
+        by: String,
+    },
     /// What is to be changed does not exist, or does not any more.
     #[error("there is no {what}")]
     Missing {
@@ -94,6 +102,12 @@ pub enum StoreError {
         /// The sensor.
         sensor_key: i64,
     },
+    /// Something must be audited, but the database was opened without the audit's key.
+    #[error("there is no key for the audit")]
+    AuditKey,
+    /// The head of the audit is not what the plant wrote, or was written with another key.
+    #[error("the audit cannot go on, look at it with `nightshift audit verify`")]
+    AuditHead(#[source] nightshift_domain::audit::ChainFault),
     /// Text that not every engine can keep.
     #[error("{what} holds a NUL character")]
     Nul {

@@ -10,11 +10,25 @@ mod connect;
 mod db;
 mod dialect;
 mod error;
+mod listing;
 mod migrate;
 mod options;
+mod postgres;
+mod seat;
+mod snapshot;
 mod text;
 mod tx;
 
+pub mod alerts;
+pub mod audit;
+pub mod blobs;
+pub mod briefing;
+pub mod diagnosis;
+pub mod firmware;
+pub mod fleet;
+pub mod identity;
+pub mod labels;
+pub mod production;
 pub mod sensing;
 pub mod system;
 #[cfg(feature = "testing")]
@@ -22,6 +36,7 @@ pub mod testing;
 
 pub use db::Db;
 pub use error::StoreError;
+pub use listing::{Page, Slice};
 pub use migrate::MigrateReport;
 pub use options::{DbOptions, Engine};
 pub use tx::Tx;

@@ -9,9 +9,12 @@ macro_rules! read_all {
             $crate::Db::Sqlite(d) => {
                 sqlx::query_as::<sqlx::Sqlite, $row>($sql)$(.bind($bind))*.fetch_all(&d.readers).await
             }
-            $crate::Db::Postgres(d) => {
-                sqlx::query_as::<sqlx::Postgres, $row>($sql)$(.bind($bind))*.fetch_all(&d.readers).await
-            }
+            $crate::Db::Postgres(d) => match d.readers.acquire().await {
+                Ok(mut conn) => {
+                    sqlx::query_as::<sqlx::Postgres, $row>($sql)$(.bind($bind))*.fetch_all(&mut *conn).await
+                }
+                Err(away) => Err(away),
+            },
         }
         .map_err(|e| $crate::StoreError::query($what, e))
     };
@@ -24,9 +27,12 @@ macro_rules! read_one {
             $crate::Db::Sqlite(d) => {
                 sqlx::query_as::<sqlx::Sqlite, $row>($sql)$(.bind($bind))*.fetch_optional(&d.readers).await
             }
-            $crate::Db::Postgres(d) => {
-                sqlx::query_as::<sqlx::Postgres, $row>($sql)$(.bind($bind))*.fetch_optional(&d.readers).await
-            }
+            $crate::Db::Postgres(d) => match d.readers.acquire().await {
+                Ok(mut conn) => {
+                    sqlx::query_as::<sqlx::Postgres, $row>($sql)$(.bind($bind))*.fetch_optional(&mut *conn).await
+                }
+                Err(away) => Err(away),
+            },
         }
         .map_err(|e| $crate::StoreError::query($what, e))
     };

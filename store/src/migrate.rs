@@ -1,7 +1,9 @@
 //! The schema: migrations are embedded, applied in order, and never applied to a database that is ahead of them.
 
 use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::{Connection, PgConnection, SqliteConnection};
 
+use crate::seat::Seat;
 use crate::{Db, StoreError};
 
 static SQLITE: Migrator = sqlx::migrate!("../migrations/sqlite");
@@ -33,7 +35,7 @@ impl Db {
         let before = self.applied().await?;
         self.check_known(&before)?;
         let done = match self {
-            Self::Sqlite(d) => SQLITE.run(&d.writer).await,
+            Self::Sqlite(d) => sqlite_run(&d.writer).await,
             Self::Postgres(d) => postgres_run(&d.writer).await,
         };
         done.map_err(|e| self.migrate_error(e))?;
@@ -113,11 +115,16 @@ impl Db {
     }
 }
 
-/// A migration may take longer than any other statement.
-async fn postgres_run(writer: &sqlx::PgPool) -> Result<(), MigrateError> {
-    let mut conn = writer.acquire().await?;
-    sqlx::raw_sql("SET statement_timeout = 0; SET lock_timeout = 0").execute(&mut *conn).await?;
-    let done = POSTGRES.run(&mut *conn).await;
-    sqlx::raw_sql("RESET statement_timeout; RESET lock_timeout").execute(&mut *conn).await?;
-    done
+async fn sqlite_run(writer: &Seat<SqliteConnection>) -> Result<(), MigrateError> {
+    let mut conn = writer.connect().await?;
+    SQLITE.run(&mut conn).await?;
+    Ok(conn.close().await?)
+}
+
+/// A migration may take longer than any other statement: it has a connection of its own.
+async fn postgres_run(writer: &Seat<PgConnection>) -> Result<(), MigrateError> {
+    let mut conn = writer.connect().await?;
+    sqlx::raw_sql("SET statement_timeout = 0; SET lock_timeout = 0").execute(&mut conn).await?;
+    POSTGRES.run(&mut conn).await?;
+    Ok(conn.close().await?)
 }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use nightshift_domain::audit::ChainKey;
+
 use crate::StoreError;
 
 /// Connections that read at the same time, when the options do not say.
@@ -61,6 +63,8 @@ pub struct DbOptions {
     pub acquire_timeout: Duration,
     /// Longest time for one statement on PostgreSQL; migrations have no limit.
     pub statement_timeout: Duration,
+    /// The key of the audit's chain. Without it a unit that must be audited is refused.
+    pub audit_key: Option<ChainKey>,
 }
 
 impl DbOptions {
@@ -72,6 +76,7 @@ impl DbOptions {
             max_readers: MAX_READERS_DEFAULT,
             acquire_timeout: ACQUIRE_TIMEOUT_DEFAULT,
             statement_timeout: STATEMENT_TIMEOUT_DEFAULT,
+            audit_key: None,
         }
     }
 }
@@ -82,6 +87,7 @@ impl fmt::Debug for DbOptions {
             .field("max_readers", &self.max_readers)
             .field("acquire_timeout", &self.acquire_timeout)
             .field("statement_timeout", &self.statement_timeout)
+            .field("audited", &self.audit_key.is_some())
             .finish_non_exhaustive()
     }
 }

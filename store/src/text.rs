@@ -31,6 +31,11 @@ pub(crate) fn to_json(what: &'static str, value: &impl Serialize) -> Result<Valu
     Ok(json)
 }
 
+/// Refuses a value with a NUL character in any of its texts.
+pub(crate) fn check_all(what: &'static str, value: &impl Serialize) -> Result<(), StoreError> {
+    to_json(what, value).map(|_| ())
+}
+
 /// A JSON column, read as text, as the type it was written from.
 pub(crate) fn from_json<T: DeserializeOwned>(
     table: &'static str,

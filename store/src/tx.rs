@@ -1,8 +1,10 @@
-//! A unit of work: one write transaction, with the events it journals.
+//! A unit of work: one write transaction, with the events it journals and the audit it leaves.
 
 use nightshift_domain::Event;
-use sqlx::{Postgres, Sqlite, Transaction};
+use nightshift_domain::audit::{AuditEntry, ChainKey, Head};
+use sqlx::{PgConnection, SqliteConnection};
 
+use crate::seat::Turn;
 use crate::{Db, Engine, StoreError, dialect};
 
 /// A write transaction. There is one at a time; dropping it rolls it back.
@@ -13,15 +15,21 @@ use crate::{Db, Engine, StoreError, dialect};
 pub struct Tx {
     pub(crate) conn: TxConn,
     pub(crate) events: Vec<Event>,
-    /// Events there were at each open savepoint, oldest first.
-    savepoints: Vec<usize>,
+    /// What the commit adds to the audit.
+    pub(crate) audits: Vec<AuditEntry>,
+    /// The head of the audit, once something is to be added to it and it was looked at.
+    pub(crate) audit_head: Option<Option<Head>>,
+    /// Without it nothing can be audited.
+    pub(crate) audit_key: Option<ChainKey>,
+    /// Events and entries of the audit that there were at each open savepoint, oldest first.
+    savepoints: Vec<(usize, usize)>,
     broken: bool,
 }
 
 #[derive(Debug)]
 pub(crate) enum TxConn {
-    Sqlite(Transaction<'static, Sqlite>),
-    Postgres(Transaction<'static, Postgres>),
+    Sqlite(Turn<SqliteConnection>),
+    Postgres(Turn<PgConnection>),
 }
 
 impl Db {
@@ -31,21 +39,18 @@ impl Db {
     /// [`StoreError::Begin`]; transient when the database is away or the wait is longer than the acquire timeout.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         let begun = match self {
-            Self::Sqlite(d) => d.writer.begin_with(dialect::BEGIN_SQLITE).await.map(TxConn::Sqlite),
-            Self::Postgres(d) => begin_postgres(&d.writer).await.map(TxConn::Postgres),
+            Self::Sqlite(d) => d.writer.begin().await.map(TxConn::Sqlite),
+            Self::Postgres(d) => d.writer.begin().await.map(TxConn::Postgres),
         };
+        let audit_key = match self {
+            Self::Sqlite(d) => d.audit_key.clone(),
+            Self::Postgres(d) => d.audit_key.clone(),
+        };
+        let (events, audits, savepoints) = (Vec::new(), Vec::new(), Vec::new());
         begun
-            .map(|conn| Tx { conn, events: Vec::new(), savepoints: Vec::new(), broken: false })
+            .map(|conn| Tx { conn, events, audits, audit_head: None, audit_key, savepoints, broken: false })
             .map_err(StoreError::Begin)
     }
-}
-
-/// Two statements and not one text: when the lock is not given in time, the driver must know that there is a
-/// transaction to roll back, or the connection would go back to its pool in the middle of it.
-async fn begin_postgres(writer: &sqlx::PgPool) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
-    let mut conn = writer.begin().await?;
-    sqlx::query(dialect::WRITER_LOCK_POSTGRES).execute(&mut *conn).await?;
-    Ok(conn)
 }
 
 impl Tx {
@@ -65,21 +70,23 @@ impl Tx {
     /// [`StoreError::Query`], [`StoreError::Aborted`].
     pub async fn savepoint(&mut self) -> Result<(), StoreError> {
         write_exec!(self, "savepoint", dialect::SAVEPOINT)?;
-        self.savepoints.push(self.events.len());
+        self.savepoints.push((self.events.len(), self.audits.len()));
         Ok(())
     }
 
     /// Keeps what was done since the newest savepoint.
     ///
     /// # Errors
-    /// [`StoreError::Query`], [`StoreError::Aborted`] when something since then has failed.
+    /// [`StoreError::Query`], [`StoreError::Aborted`] when something since then has failed. [`StoreError::AuditHead`]
+    /// when it is to be audited and cannot be: the savepoint still stands, so that what needs no audit may go on.
     pub async fn release(&mut self) -> Result<(), StoreError> {
+        crate::audit::prepare(self).await?;
         write_exec!(self, "release", dialect::RELEASE)?;
         self.savepoints.pop();
         Ok(())
     }
 
-    /// Undoes what was done since the newest savepoint, its events included, and makes the transaction usable again.
+    /// Undoes what was done since the newest savepoint, its events and its audit included, and makes the transaction usable again.
     ///
     /// # Errors
     /// [`StoreError::Query`] when there is none, or when the engine has given up the whole transaction; then only
@@ -91,21 +98,37 @@ impl Tx {
             TxConn::Postgres(t) => sqlx::raw_sql(dialect::ROLLBACK_TO).execute(&mut **t).await.map(|_| ()),
         };
         done.map_err(|e| StoreError::query("rollback_to", e))?;
-        let events = self.savepoints.pop().unwrap_or(0);
+        let (events, audits) = self.savepoints.pop().unwrap_or((0, 0));
         self.events.truncate(events);
+        self.audits.truncate(audits);
         self.broken = false;
+        Ok(())
+    }
+
+    /// Adds to the audit, when the work is committed. Nothing is written before: all units of a group share one look at
+    /// the head of the audit.
+    ///
+    /// # Errors
+    /// [`StoreError::AuditKey`] when the database was opened without the audit's key: what must be audited is refused.
+    pub fn audit(&mut self, entry: AuditEntry) -> Result<(), StoreError> {
+        if self.audit_key.is_none() {
+            return Err(StoreError::AuditKey);
+        }
+        self.audits.push(entry);
         Ok(())
     }
 
     /// Makes the work durable and returns its events in the order of their sequence numbers.
     ///
     /// # Errors
+    /// [`StoreError::AuditHead`] when somebody has changed the head of the audit; nothing is kept.
     /// [`StoreError::Aborted`] when a statement has failed; nothing is kept. [`StoreError::Commit`] when the commit
     /// itself failed; if the connection broke at that moment the work may be durable nevertheless.
-    pub async fn commit(self) -> Result<Vec<Event>, StoreError> {
+    pub async fn commit(mut self) -> Result<Vec<Event>, StoreError> {
         if self.broken {
             return Err(StoreError::Aborted { what: "commit" });
         }
+        crate::audit::write(&mut self).await?;
         match self.conn {
             TxConn::Sqlite(t) => t.commit().await,
             TxConn::Postgres(t) => t.commit().await,

@@ -1,7 +1,11 @@
 //! What is left of every acknowledged reading when the program is killed, or when what it stands on fails.
 
+mod crash;
 mod database;
-mod kill;
+mod disk;
+mod printer;
+mod resources;
+mod shift;
 
 use nightshift_domain::sensing::Reading;
 use nightshift_store::sensing::{account_audit, sensor_all};

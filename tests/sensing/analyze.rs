@@ -71,7 +71,7 @@ async fn given_values_are_judged_and_not_kept() {
         (json!({ "values": values, "model": "oracle" }), "oracle"),
         (json!({ "values": values, "modell": "detector" }), "modell"),
         (json!({}), "values"),
-        (json!({ "values": vec![json!(1e300); 720] }), "float"),
+        (json!({ "values": vec![json!(1e300); 720] }), "out of range"),
     ] {
         let refused = server.post("/api/analyze", &body).await;
         assert_eq!(

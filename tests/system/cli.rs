@@ -38,8 +38,6 @@ fn a_typo_in_the_configuration_stops_the_start_and_names_the_key() {
         "{}",
         said(&output)
     );
-    let output = run(dir.path(), &["--listen", "0.0.0.0:0"]);
-    assert_eq!((code(&output), said(&output).contains("no sign-in")), (78, true), "{}", said(&output));
     assert_eq!(code(&run(dir.path(), &["--lisen", "127.0.0.1:0"])), 2);
     assert_eq!(code(&run(dir.path(), &["--version"])), 0);
     assert!(!dir.path().join("data").exists(), "a refused start leaves nothing behind");
@@ -141,4 +139,44 @@ fn the_demo_loads_real_recordings_and_judges_them() {
     for verdict in verdicts {
         assert!(verdict["score"].is_number() && verdict["window"]["count"] == 720, "{verdict}");
     }
+}
+
+#[test]
+fn an_evaluation_prints_its_figures_and_writes_its_report() {
+    let dir = dir();
+    let mut text = String::from("Data,Label\n");
+    for i in 0..3_200_u32 {
+        let wave = (f64::from(i) * 0.13).sin() + 0.02 * f64::from(i * i % 7);
+        let odd = (2_400..2_460).contains(&i);
+        let value = if odd { 4.0 + 0.1 * wave } else { wave };
+        text.push_str(&format!("{value},{}\n", u8::from(odd)));
+    }
+    std::fs::create_dir(dir.path().join("set")).expect("folder");
+    write(&dir, "set/wave_tr_1700_1st_2400.csv", &text);
+    let output = run(dir.path(), &["evaluate", "set", "--json", "--device", "cpu"]);
+    assert_eq!(code(&output), 0, "{}", said(&output));
+    let figures = json(&output);
+    let mut keys: Vec<&String> = figures.as_object().expect("object").keys().collect();
+    keys.sort();
+    assert_eq!(keys, ["series", "verdict", "vus_pr"]);
+    assert_eq!(figures["series"][0]["name"], "wave_tr_1700_1st_2400");
+    assert_eq!(figures["series"][0]["verdict"]["mode"], "bank", "{figures}");
+    for part in [("vus_pr", "window"), ("vus_pr", "bank"), ("verdict", "recall"), ("verdict", "auroc")] {
+        let figure = figures[part.0][part.1].as_f64().expect("number");
+        assert!((0.5..=1.0).contains(&figure), "{part:?}: {figures}");
+    }
+    assert!(figures["verdict"]["false_alarm_rate"].as_f64().expect("number") < 0.6, "{figures}");
+    assert!(!dir.path().join("evaluation").exists(), "nothing is written that was not asked for");
+
+    let output = run(dir.path(), &["evaluate", "set", "--device", "cpu", "--out", "out"]);
+    assert_eq!(code(&output), 0, "{}", said(&output));
+    let table = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(table.contains("verdicts as the plant gives them") && table.contains("level shift"), "{table}");
+    let page = std::fs::read_to_string(dir.path().join("out/report.html")).expect("page");
+    assert!(page.contains("<svg") && page.contains("class=\"label\"") && !page.contains("<script"));
+    let report = std::fs::read(dir.path().join("out/report.json")).expect("report");
+    let report: Value = serde_json::from_slice(&report).expect("json");
+    assert_eq!(report["faults"].as_array().expect("faults").len(), 27);
+    write(&dir, "file", "");
+    assert_eq!(code(&run(dir.path(), &["evaluate", "set", "--device", "cpu", "--out", "file/x"])), 1);
 }

@@ -38,13 +38,16 @@ async fn the_description_is_valid_and_every_route_in_it_exists() {
             let what = format!("{method} {path}");
             assert!(!path.contains('*'), "{what}");
             let responses = operation["responses"].as_object().expect("responses");
-            assert!(responses.keys().any(|s| s.starts_with('2')), "{what} has no success");
+            // A socket's success is 101.
+            let succeeds = |s: &String| s.starts_with('2') || s == "101";
+            assert!(responses.keys().any(succeeds), "{what} has no success");
             assert!(operation["tags"][0].is_string() && operation["summary"].is_string(), "{what}");
             let id = operation["operationId"].as_str().expect("operationId");
             assert!(ids.insert(format!("{}.{id}", operation["tags"][0])), "{id} is there twice");
             if path != "/api/v1/events" {
-                let real =
-                    path.replace("{sensor_id}", "x").replace("{upstream}", "oden").replace("{path}", "x");
+                let real: Vec<&str> =
+                    path.split('/').map(|part| if part.starts_with('{') { "x" } else { part }).collect();
+                let real = real.join("/");
                 let method: Method = method.to_uppercase().parse().expect("method");
                 let answer = server.send_text(method, &real, "application/json", "").await;
                 assert_ne!(answer.status, 405, "{what}");
@@ -59,8 +62,6 @@ async fn pages_come_from_here_alone() {
     let server = Server::start().await;
     for (path, kind) in [
         ("/", "text/html"),
-        ("/console/app.js", "text/javascript"),
-        ("/console/app.css", "text/css"),
         ("/docs", "text/html"),
         ("/docs/", "text/html"),
         ("/docs/swagger-ui-bundle.js", "text/javascript"),
@@ -123,4 +124,36 @@ async fn errors_and_headers_have_one_shape() {
         .await
         .expect("answer");
     assert_eq!(packed.headers()["content-encoding"], "gzip");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_console_is_kept_by_browsers_and_asked_for_once() {
+    let server = Server::start().await;
+    let page = server.get("/").await;
+    assert_eq!((page.status.as_u16(), page.header("cache-control")), (200, "no-cache"));
+    let named: Vec<String> =
+        page.text.split('"').filter(|part| part.starts_with("/console/")).map(str::to_owned).collect();
+    assert!(named.len() > 40, "{named:?}");
+    let mut packed = 0;
+    for path in &named {
+        let asked = server.client.get(server.url(path)).header("accept-encoding", "gzip");
+        let answer = asked.send().await.expect("answer");
+        assert_eq!(answer.status(), 200, "{path}");
+        let header = |name: &str| {
+            answer.headers().get(name).map_or(String::new(), |v| v.to_str().expect("text").to_owned())
+        };
+        assert_eq!(header("content-encoding"), "gzip", "{path}");
+        assert!(header("cache-control").contains("immutable"), "{path}");
+        let kind = if path.ends_with(".css") { "text/css" } else { "text/javascript" };
+        assert_eq!(header("content-type"), kind, "{path}");
+        packed += answer.bytes().await.expect("body").len();
+    }
+    assert!(packed < 400 * 1_024, "{packed} bytes");
+
+    let again = server.client.get(server.url("/")).header("if-none-match", page.header("etag"));
+    assert_eq!(again.send().await.expect("answer").status(), 304);
+    let (digest, _) = named[0]["/console/".len()..].split_once('/').expect("a digest");
+    let other = named[0].replace(digest, "0000000000000000");
+    assert_eq!(server.get(&other).await.code(), "FILE_NOT_FOUND");
+    assert_eq!(server.get(&format!("/console/{digest}/../../Cargo.toml")).await.status, 404);
 }

@@ -5,13 +5,21 @@ use tokio::time::timeout;
 use crate::common::{DEADLINE, Server};
 
 /// All but the last byte of a registration.
-const BEGUN: &str = "POST /api/sensors HTTP/1.1\r\nhost: plant\r\ncontent-type: application/json\r\ncontent-length: 17\r\n\r\n{\"sensor_id\":\"a\"";
+fn all_but_its_end(server: &Server) -> String {
+    let token = &server.token;
+    format!(
+        "POST /api/sensors HTTP/1.1\r\nhost: plant\r\nauthorization: Bearer {token}\r\n\
+         content-type: application/json\r\ncontent-length: 17\r\n\r\n{{\"sensor_id\":\"a\""
+    )
+}
 
 /// A server that handles a request whose body has not come to its end.
 async fn begun(server: &Server) -> TcpStream {
     let mut stream = TcpStream::connect(server.address).await.expect("connection");
-    stream.write_all(BEGUN.as_bytes()).await.expect("sent");
-    server.until("it is being handled", async || server.get("/api/sensors").await.status == 503).await;
+    stream.write_all(all_but_its_end(server).as_bytes()).await.expect("sent");
+    server
+        .until("it is being handled", async || server.metric("nightshift_http_requests_open").await >= 2.0)
+        .await;
     stream
 }
 

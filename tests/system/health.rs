@@ -9,7 +9,10 @@ async fn health_says_what_works() {
     assert_eq!((short.status.as_u16(), short.json()), (200, json!({ "status": "ok" })));
     let full = server.get("/api/v1/health/").await.json();
     assert_eq!((&full["status"], &full["version"]), (&json!("ok"), &json!(env!("CARGO_PKG_VERSION"))));
-    assert!(full["components"].as_array().expect("parts").iter().any(|c| c["name"] == "database"), "{full}");
+    let parts = full["components"].as_array().expect("parts");
+    for name in ["database", "breakers", "memory", "disk"] {
+        assert!(parts.iter().any(|part| part["name"] == name), "{name}: {full}");
+    }
     assert_eq!(server.get("/api/v1/health/liveness").await.json(), json!({ "status": "alive" }));
     assert_eq!(server.get("/api/v1/health/readiness").await.json(), json!({ "status": "ready" }));
     assert!(server.get("/api/v1/health/circuit-breakers").await.json().is_array());
@@ -40,7 +43,7 @@ async fn the_tree_and_the_pool_are_shown() {
 #[tokio::test(flavor = "multi_thread")]
 async fn metrics_name_routes_by_their_template() {
     let server = Server::start().await;
-    assert_eq!(server.get("/api/sensors/nobody").await.status, 404);
+    assert_eq!(server.get("/api/sensors/nobody-17").await.status, 404);
     assert_eq!(server.get("/no/such/route").await.status, 404);
     let metrics = server.get("/metrics").await;
     assert!(metrics.header("content-type").starts_with("text/plain; version=0.0.4"));
@@ -53,5 +56,17 @@ async fn metrics_name_routes_by_their_template() {
     ] {
         assert!(metrics.text.contains(wanted), "{wanted} is missing in\n{}", metrics.text);
     }
-    assert!(!metrics.text.contains("nobody"), "no ids in labels");
+    assert!(!metrics.text.contains("nobody-17"), "no ids in labels");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_machine_is_measured() {
+    let server = Server::start().await;
+    let measured = async || server.get("/metrics").await.text.contains("\nnightshift_host_disk_total_bytes ");
+    server.until("the machine is measured", measured).await;
+    for room in ["memory", "disk"] {
+        let total = server.metric(&format!("nightshift_host_{room}_total_bytes")).await;
+        let available = server.metric(&format!("nightshift_host_{room}_available_bytes")).await;
+        assert!(total > 0.0 && (0.0..=total).contains(&available), "{room}: {available} of {total}");
+    }
 }

@@ -2,13 +2,19 @@ use std::time::Duration;
 
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 use crate::common::{DEADLINE, Server};
 
 /// A request whose body never comes.
-const HALF_SENT: &str = "POST /api/sensors HTTP/1.1\r\nhost: plant\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{";
+fn half_sent(server: &Server) -> String {
+    let token = &server.token;
+    format!(
+        "POST /api/sensors HTTP/1.1\r\nhost: plant\r\nauthorization: Bearer {token}\r\n\
+         content-type: application/json\r\ncontent-length: 100\r\n\r\n{{"
+    )
+}
 
 async fn connect(server: &Server, text: &str) -> TcpStream {
     let mut stream = TcpStream::connect(server.address).await.expect("connection");
@@ -34,7 +40,7 @@ fn connections_possible() -> u64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_half_sent_request_costs_nobody_else_and_ends() {
     let server = Server::start_with(&[("HTTP__BODY_TIMEOUT_S", "1"), ("HTTP__HEADER_TIMEOUT_S", "1")]).await;
-    let half = connect(&server, HALF_SENT).await;
+    let half = connect(&server, &half_sent(&server)).await;
     let silent = connect(&server, "").await;
     let headless = connect(&server, "GET /api/sensors HTTP/1.1\r\nhost: pl").await;
     assert_eq!(server.get("/api/sensors").await.status, 200);
@@ -49,9 +55,9 @@ async fn thousands_of_idle_connections_leave_room() {
     let wanted = connections_possible().min(3_000);
     let server =
         Server::start_with(&[("HTTP__HEADER_TIMEOUT_S", "60"), ("HTTP__BODY_TIMEOUT_S", "60")]).await;
-    let mut held = Vec::new();
+    let (mut held, half) = (Vec::new(), half_sent(&server));
     for n in 0..wanted {
-        held.push(connect(&server, if n % 6 == 0 { HALF_SENT } else { "GET / HT" }).await);
+        held.push(connect(&server, if n % 6 == 0 { &half } else { "GET / HT" }).await);
     }
     assert_eq!(server.get("/api/sensors").await.status, 200);
     assert_eq!(server.post("/api/sensors", &json!({ "sensor_id": "a" })).await.status, 201);
@@ -75,15 +81,28 @@ async fn connections_beyond_the_limit_wait() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn overload_is_an_answer_and_the_plant_can_still_be_watched() {
-    let server = Server::start_with(&[("HTTP__CONCURRENCY_MAX", "1"), ("HTTP__STREAMS_MAX", "1")]).await;
-    let held = connect(&server, HALF_SENT).await;
+    // A vendor that never answers: whoever asks for it keeps its place.
+    let vendor = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", vendor.local_addr().expect("address"));
+    let server = Server::start_with(&[
+        ("HTTP__CONCURRENCY_MAX", "1"),
+        ("HTTP__STREAMS_MAX", "1"),
+        ("SENSING__VENDOR__ODEN__BASE_URL", &url),
+        ("SENSING__VENDOR__ODEN__AUTH_URL", &url),
+        ("SENSING__VENDOR__ODEN__USERNAME", "plant"),
+        ("SENSING__VENDOR__ODEN__PASSWORD", "secret"),
+    ])
+    .await;
+    let asked = server.client.get(server.url("/api/proxy/oden/devices")).send();
+    let held = tokio::spawn(asked);
     server.until("the slot is taken", async || server.get("/api/sensors").await.status == 503).await;
     let refused = server.get("/api/sensors").await;
     assert_eq!((refused.code().as_str(), refused.header("retry-after")), ("SERVICE_OVERLOADED", "1"));
     for path in ["/api/health", "/api/v1/system/tree", "/metrics", "/"] {
         assert_eq!(server.get(path).await.status, 200, "{path}");
     }
-    drop(held);
+    held.abort();
+    drop(vendor);
     server.until("the slot is free", async || server.get("/api/sensors").await.status == 200).await;
 
     let stream = server.client.get(server.url("/api/v1/events")).send().await.expect("stream");
@@ -97,7 +116,8 @@ async fn overload_is_an_answer_and_the_plant_can_still_be_watched() {
 async fn a_request_that_takes_too_long_is_answered() {
     let server =
         Server::start_with(&[("HTTP__REQUEST_TIMEOUT_S", "1"), ("HTTP__BODY_TIMEOUT_S", "60")]).await;
-    let answer = timeout(DEADLINE + Duration::from_secs(1), rest(connect(&server, HALF_SENT).await)).await;
+    let answer =
+        timeout(DEADLINE + Duration::from_secs(1), rest(connect(&server, &half_sent(&server)).await)).await;
     let answer = answer.expect("answered");
     assert!(answer.starts_with("HTTP/1.1 504") && answer.contains("DEADLINE_EXCEEDED"), "{answer}");
 }

@@ -2,7 +2,9 @@
 //!
 //! Owned by the `inference` supervisor. Takes jobs from everywhere and notices from devices; never waits inside a
 //! handler. Sheds jobs beyond its queue limit, drops those whose deadline has passed, gives a job that a device failed
-//! to another one once. If it fails itself its jobs end in `Failed` at their askers; the devices it knew are on the board.
+//! to another one once. Spare jobs, whose scores nobody waits for, get a device that would stand idle: only while no other
+//! job waits, on the worst idle device, few at once, and for a while not at all after one of them has failed a device. If
+//! it fails itself its jobs end in `Failed` at their askers; the devices it knew are on the board.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -24,6 +26,12 @@ const NOTICE_DEADLINE: Duration = Duration::from_secs(30);
 const FLUSH_MIN: Duration = Duration::from_micros(100);
 /// While a device is away, the batcher looks this often for jobs that waited too long.
 const SWEEP_INTERVAL: Duration = Duration::from_millis(500);
+/// Most spare jobs waiting.
+const SPARE_QUEUE_MAX: usize = 256;
+/// Most spare jobs in one batch: a job that comes meanwhile waits no longer than they take, some 15 ms on one core.
+const SPARE_BATCH_MAX: usize = 16;
+/// How long no spare job gets a device after one of them has failed it: what is tried must not take away what works.
+const SPARE_PAUSE: Duration = Duration::from_secs(600);
 
 /// A window to score.
 pub(crate) struct Job {
@@ -34,6 +42,8 @@ pub(crate) struct Job {
     pub(super) waited_since: Option<Duration>,
     /// The device that failed it and why.
     pub(super) failed_on: Option<(usize, String)>,
+    /// Whether it only gets what nobody else needs.
+    pub(super) spare: bool,
 }
 
 /// A scored window before it gets the model's names.
@@ -65,6 +75,9 @@ struct Slot {
 pub(super) struct Batcher {
     /// One queue per model, since a batch is of one model. Grown at need.
     queues: Vec<VecDeque<Job>>,
+    spare: VecDeque<Job>,
+    /// Monotonic time before which no spare job gets a device.
+    spare_from: Duration,
     /// Devices, best first.
     slots: Vec<Slot>,
     board: Arc<Board>,
@@ -81,6 +94,8 @@ impl Batcher {
     pub(super) fn new(config: &InferenceConfig, board: Arc<Board>) -> Self {
         Self {
             queues: Vec::new(),
+            spare: VecDeque::new(),
+            spare_from: Duration::ZERO,
             slots: board.warm().into_iter().map(|address| Slot { address, busy: false }).collect(),
             board,
             batch_max: config.batch_max.max(1),
@@ -97,6 +112,10 @@ impl Batcher {
     }
 
     fn enqueue(&mut self, mut job: Job, now: Duration) {
+        if job.spare {
+            self.enqueue_spare(job, now);
+            return;
+        }
         if self.queued() >= self.queue_max {
             metrics::counter!("nightshift_inference_shed_total").increment(1);
             job.reply.send(Err(InferenceError::Overloaded));
@@ -107,6 +126,31 @@ impl Batcher {
             self.queues.resize_with(job.model + 1, VecDeque::new);
         }
         self.queues[job.model].push_back(job);
+    }
+
+    fn enqueue_spare(&mut self, mut job: Job, now: Duration) {
+        if now < self.spare_from {
+            let reason = "spare windows failed a device a short while ago".to_owned();
+            job.reply.send(Err(InferenceError::Unavailable { reason }));
+        } else if self.spare.len() >= SPARE_QUEUE_MAX {
+            job.reply.send(Err(InferenceError::Overloaded));
+        } else {
+            job.waited_since = Some(now);
+            self.spare.push_back(job);
+        }
+    }
+
+    /// Gives spare jobs of one model to the worst idle device, if nothing else waits.
+    fn dispatch_spare(&mut self, ctx: &Context<BatcherMessage>) {
+        let Some(model) = self.spare.front().map(|job| job.model).filter(|_| self.queued() == 0) else {
+            return;
+        };
+        let idle = self.slots.iter().rposition(|slot| slot.address.is_some() && !slot.busy);
+        let Some(device) = idle else { return };
+        let count = self.spare.iter().take(SPARE_BATCH_MAX).take_while(|job| job.model == model).count();
+        let jobs: Vec<Job> = self.spare.drain(..count).collect();
+        metrics::counter!("nightshift_inference_spare_windows_total").increment(count as u64);
+        self.give(ctx, device, model, jobs);
     }
 
     /// The best idle device; a worse one only while every better one is away. `avoid` failed the job before.
@@ -132,6 +176,7 @@ impl Batcher {
             let jobs: Vec<Job> = self.queues[model].drain(..count).collect();
             self.give(ctx, device, model, jobs);
         }
+        self.dispatch_spare(ctx);
         self.board.queued.store(self.queued(), Ordering::Relaxed);
         metrics::gauge!("nightshift_inference_queued_windows").set(self.queued() as f64);
         self.arrange_flush(ctx, now)
@@ -139,10 +184,10 @@ impl Batcher {
 
     /// Arranges to look again: soon when a batch is ripening, later when jobs wait for a device.
     fn arrange_flush(&mut self, ctx: &Context<BatcherMessage>, now: Duration) -> Result<(), Fault> {
-        if self.queued() == 0 {
+        if self.queued() == 0 && self.spare.is_empty() {
             return Ok(());
         }
-        let ripening = self.idle_device(None).is_some();
+        let ripening = self.queued() > 0 && self.idle_device(None).is_some();
         let delay = if ripening { self.batch_wait.max(FLUSH_MIN) } else { SWEEP_INTERVAL };
         if self.flush_at.is_some_and(|at| at <= now + delay) {
             return Ok(());
@@ -166,7 +211,13 @@ impl Batcher {
         });
     }
 
-    fn settle(&mut self, device: usize, jobs: Vec<Job>, outcome: Result<Vec<WindowScore>, String>) {
+    fn settle(
+        &mut self,
+        device: usize,
+        jobs: Vec<Job>,
+        outcome: Result<Vec<WindowScore>, String>,
+        now: Duration,
+    ) {
         let label =
             self.board.devices().get(device).map_or_else(|| "?".into(), |view| Arc::clone(&view.label));
         match outcome {
@@ -183,7 +234,10 @@ impl Batcher {
                 self.slots[device] = Slot { address: None, busy: false };
                 self.board.set_warm(device, None);
                 for mut job in jobs.into_iter().rev() {
-                    if job.failed_on.is_some() {
+                    if job.spare {
+                        self.spare_from = now + SPARE_PAUSE;
+                    }
+                    if job.spare || job.failed_on.is_some() {
                         job.reply.send(Err(InferenceError::Unavailable { reason: reason.clone() }));
                     } else {
                         metrics::counter!("nightshift_inference_retried_windows_total").increment(1);
@@ -206,13 +260,14 @@ impl Batcher {
         }
         let last = devices.iter().rev().find_map(|device| device.last_failure.clone());
         let reason = last.unwrap_or_else(|| "there is no device".to_owned());
-        for job in self.queues.iter_mut().flat_map(|queue| queue.drain(..)) {
+        let queues = self.queues.iter_mut().chain([&mut self.spare]);
+        for job in queues.flat_map(|queue| queue.drain(..)) {
             job.reply.send(Err(InferenceError::Unavailable { reason: reason.clone() }));
         }
     }
 
     fn drop_expired(&mut self, now: Duration) {
-        for queue in &mut self.queues {
+        for queue in self.queues.iter_mut().chain([&mut self.spare]) {
             while queue
                 .front()
                 .and_then(|job| job.waited_since)
@@ -237,7 +292,7 @@ impl Actor for Batcher {
             BatcherMessage::Ready { device } => {
                 self.slots[device] = Slot { address: self.board.warm()[device].clone(), busy: false };
             }
-            BatcherMessage::Done { device, jobs, outcome } => self.settle(device, jobs, outcome),
+            BatcherMessage::Done { device, jobs, outcome } => self.settle(device, jobs, outcome, now),
             BatcherMessage::Flush => {
                 self.flush_at = self.flush_at.filter(|at| *at > now);
                 self.drop_expired(now);

@@ -4,13 +4,17 @@
 //! best device that works gets the work; the CPU, always the last of the list, stands in for the others. A device that
 //! fails or hangs is restarted with a fresh thread, parked when it keeps failing, and its jobs go to another one.
 
+mod bank;
 mod batcher;
 mod device;
+mod fallback;
+mod spare;
 mod thread;
 
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
+use nightshift_domain::sensing::{BankFacts, ScoreMode, SensorKey};
 use nightshift_kernel::{
     Address, AskError, Backoff, ChildSpec, Intensity, Mailbox, Policy, SpawnError, StopOrder, Supervisor,
 };
@@ -18,8 +22,11 @@ use nightshift_models::{Model, ModelKind, Selection, WINDOW};
 use serde::Serialize;
 
 use crate::config::InferenceConfig;
+use bank::BankMessage;
+pub(crate) use bank::{BankAnswer, BankWindow, Walk, Walked};
 use batcher::{Batcher, BatcherMessage, Job};
 use device::{Device, DeviceMessage};
+pub(crate) use fallback::describe_metrics;
 
 /// Messages that may wait for the batcher; beyond them senders wait. It sheds jobs itself, by the length of its queues: a
 /// mailbox that turned messages away would lose a device's report, and the device with it.
@@ -28,6 +35,9 @@ const BATCHER_MAILBOX: u32 = 32_768;
 const DEVICE_MAILBOX: u32 = 4;
 /// Added to a batch's deadline: a device whose handler runs longer than both is frozen.
 const DEVICE_BUDGET_SLACK: Duration = Duration::from_secs(90);
+
+/// Where windows are compared with banks.
+const BANK_DEVICE: &str = "cpu";
 
 /// Why a window was not scored.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -71,6 +81,16 @@ pub struct ScoredWindow {
     pub model_digest: Arc<str>,
     /// What went wrong before it was scored, if anything: the device that failed it first.
     pub degraded: Option<String>,
+    /// The bank that it was compared with, if it was.
+    pub bank: Option<BankFacts>,
+}
+
+impl ScoredWindow {
+    /// What it was compared with.
+    #[must_use]
+    pub fn mode(&self) -> ScoreMode {
+        if self.bank.is_some() { ScoreMode::Bank } else { ScoreMode::Window }
+    }
 }
 
 /// How a device is.
@@ -121,6 +141,8 @@ pub struct ModelView {
     pub id: Arc<str>,
     /// `gru` or `detector`.
     pub kind: ModelKind,
+    /// Version that its card gives; empty without one.
+    pub version: Arc<str>,
     /// SHA-256 of its weights, hexadecimal.
     pub digest: Arc<str>,
     /// Parameters.
@@ -159,6 +181,7 @@ impl Board {
         }
         let ready = devices.iter().filter(|d| d.state.works()).count();
         metrics::gauge!("nightshift_inference_ready_devices").set(ready as f64);
+        fallback::measure(&devices);
     }
 
     fn set_warm(&self, index: usize, address: Option<Address<DeviceMessage>>) {
@@ -184,6 +207,8 @@ pub(crate) struct CatalogEntry {
     pub(crate) id: Arc<str>,
     pub(crate) digest: Arc<str>,
     pub(crate) threshold: f64,
+    /// None for a model that takes no bank.
+    pub(crate) bank_threshold: Option<f64>,
 }
 
 /// The door to the pool. Cheap to clone.
@@ -195,6 +220,11 @@ pub struct Inference {
 #[derive(Debug)]
 struct Inner {
     batcher: Address<BatcherMessage>,
+    /// Empty where banks are turned off.
+    keepers: Vec<Address<BankMessage>>,
+    /// Serves what nobody waits for; none where banks are turned off.
+    spare_keeper: Option<Address<BankMessage>>,
+    bank_sensors_max: usize,
     catalog: Arc<[CatalogEntry]>,
     board: Arc<Board>,
     selection: String,
@@ -250,8 +280,21 @@ impl Inference {
             };
             pool.spawn(spec, move || Device::new(seed.clone()))?;
         }
+        let keepers = bank::spawn_keepers(&pool, config, &catalog)?;
+        let spare_keeper = spare::spawn_keeper(&pool, config, &catalog)?;
         let (selection, job_deadline) = (selection.reason, config.job_deadline);
-        Ok(Self { inner: Arc::new(Inner { batcher, catalog, board, selection, job_deadline }) })
+        let bank_sensors_max = config.bank_sensors_max;
+        let inner = Inner {
+            batcher,
+            keepers,
+            spare_keeper,
+            bank_sensors_max,
+            catalog,
+            board,
+            selection,
+            job_deadline,
+        };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Scores one window of 720 finite values with a model of the catalogue.
@@ -260,19 +303,21 @@ impl Inference {
     /// [`InferenceError`]; the window was not scored then.
     pub async fn score(&self, model: &str, values: Vec<f32>) -> Result<ScoredWindow, InferenceError> {
         debug_assert_eq!(values.len(), WINDOW);
-        let index = self.model_index(model)?;
-        let deadline = self.inner.job_deadline;
+        self.score_by(self.model_index(model)?, values, false).await
+    }
+
+    async fn score_by(
+        &self,
+        model: usize,
+        values: Vec<f32>,
+        spare: bool,
+    ) -> Result<ScoredWindow, InferenceError> {
+        let (deadline, entry) = (self.inner.job_deadline, &self.inner.catalog[model]);
         let make = |reply| {
-            BatcherMessage::Score(Job { model: index, values, reply, waited_since: None, failed_on: None })
+            let job = Job { model, values, reply, waited_since: None, failed_on: None, spare };
+            BatcherMessage::Score(job)
         };
-        let raw = self.inner.batcher.ask(make, deadline).await.map_err(|error| match error {
-            AskError::Full => InferenceError::Overloaded,
-            AskError::Deadline => InferenceError::Deadline,
-            AskError::Stopped | AskError::Failed => {
-                InferenceError::Unavailable { reason: "the batcher is restarting".to_owned() }
-            }
-        })??;
-        let entry = &self.inner.catalog[index];
+        let raw = self.inner.batcher.ask(make, deadline).await.map_err(unasked)??;
         Ok(ScoredWindow {
             score: f64::from(raw.score.score),
             threshold: entry.threshold,
@@ -281,7 +326,77 @@ impl Inference {
             model_id: Arc::clone(&entry.id),
             model_digest: Arc::clone(&entry.digest),
             degraded: raw.degraded,
+            bank: None,
         })
+    }
+
+    /// Scores a window against what its sensor did before. `None` where there is not enough of that. `past` reads it,
+    /// and is only awaited where the window does not follow on what is remembered.
+    ///
+    /// # Errors
+    /// [`InferenceError`], or the error of `past`; the window was not scored then.
+    pub(crate) async fn score_with_bank<E: From<InferenceError>>(
+        &self,
+        model: &str,
+        mut window: BankWindow,
+        past: impl Future<Output = Result<Vec<f32>, E>>,
+    ) -> Result<Option<ScoredWindow>, E> {
+        let index = self.model_index(model)?;
+        let mut answer = self.ask_keeper(index, window.clone()).await?;
+        if matches!(answer, BankAnswer::NeedsPast) {
+            window.past = Some(past.await?);
+            answer = self.ask_keeper(index, window).await?;
+        }
+        Ok(self.against_bank(index, answer))
+    }
+
+    fn against_bank(&self, model: usize, answer: BankAnswer) -> Option<ScoredWindow> {
+        let BankAnswer::Scored { score, facts } = answer else { return None };
+        let entry = &self.inner.catalog[model];
+        Some(ScoredWindow {
+            score: f64::from(score.score),
+            threshold: entry.bank_threshold.unwrap_or(f64::INFINITY),
+            readings: score.readings,
+            device: BANK_DEVICE.into(),
+            model_id: Arc::clone(&entry.id),
+            model_digest: Arc::clone(&entry.digest),
+            degraded: None,
+            bank: Some(facts),
+        })
+    }
+
+    /// Goes on with a walk over a sensor's past.
+    ///
+    /// # Errors
+    /// [`InferenceError`]; the walk must begin again then.
+    pub(crate) async fn walk(
+        &self,
+        model: &str,
+        sensor: SensorKey,
+        walk: Walk,
+    ) -> Result<Walked, InferenceError> {
+        let model = self.model_index(model)?;
+        let make = |reply| BankMessage::Walk { model, walk, reply };
+        self.keeper(sensor)?.ask(make, self.inner.job_deadline).await.map_err(unasked)?
+    }
+
+    /// Sensors whose banks may be remembered; 0 where the model takes none.
+    pub(crate) fn bank_sensors_max(&self, model: &str) -> usize {
+        let takes_one = self.model_index(model).is_ok_and(|i| self.inner.catalog[i].bank_threshold.is_some());
+        if takes_one { self.inner.bank_sensors_max } else { 0 }
+    }
+
+    fn keeper(&self, sensor: SensorKey) -> Result<&Address<BankMessage>, InferenceError> {
+        let count = self.inner.keepers.len().max(1);
+        let place = usize::try_from(sensor.0.unsigned_abs()).unwrap_or(0) % count;
+        let none = || InferenceError::Unavailable { reason: "banks are turned off".to_owned() };
+        self.inner.keepers.get(place).ok_or_else(none)
+    }
+
+    async fn ask_keeper(&self, model: usize, window: BankWindow) -> Result<BankAnswer, InferenceError> {
+        let keeper = self.keeper(window.sensor)?;
+        let make = |reply| BankMessage::Score { model, window, reply };
+        keeper.ask(make, self.inner.job_deadline).await.map_err(unasked)?
     }
 
     /// Whether there is a model with this id.
@@ -298,6 +413,16 @@ impl Inference {
     /// [`InferenceError::UnknownModel`], naming those there are.
     pub(crate) fn digest(&self, id: &str) -> Result<Arc<str>, InferenceError> {
         self.model_index(id).map(|index| Arc::clone(&self.inner.catalog[index].digest))
+    }
+
+    /// The same, or nothing where there is no such model.
+    pub(crate) fn digest_of(&self, id: &str) -> Option<&str> {
+        self.inner.catalog.iter().find(|entry| &*entry.id == id).map(|entry| &*entry.digest)
+    }
+
+    /// Ids of all models, the built-in one first.
+    pub(crate) fn model_ids(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.inner.catalog.iter().map(|entry| &entry.id)
     }
 
     /// Whether at least one device is ready for work.
@@ -327,12 +452,22 @@ impl Inference {
     }
 }
 
+fn unasked(error: AskError) -> InferenceError {
+    match error {
+        AskError::Full => InferenceError::Overloaded,
+        AskError::Deadline => InferenceError::Deadline,
+        AskError::Stopped | AskError::Failed => {
+            InferenceError::Unavailable { reason: "the scorer is restarting".to_owned() }
+        }
+    }
+}
+
 impl CatalogEntry {
     fn new(model: Model) -> Self {
         let info = model.info();
-        let (id, digest, threshold) =
-            (info.id.as_str().into(), info.digest_sha256.as_str().into(), info.threshold);
-        Self { model: Arc::new(model), id, digest, threshold }
+        let (id, digest) = (info.id.as_str().into(), info.digest_sha256.as_str().into());
+        let (threshold, bank_threshold) = (info.threshold, info.bank_threshold);
+        Self { model: Arc::new(model), id, digest, threshold, bank_threshold }
     }
 
     fn view(&self) -> ModelView {
@@ -340,6 +475,7 @@ impl CatalogEntry {
         ModelView {
             id: Arc::clone(&self.id),
             kind: info.kind,
+            version: info.version.as_str().into(),
             digest: Arc::clone(&self.digest),
             parameters: info.parameters,
             threshold: self.threshold,

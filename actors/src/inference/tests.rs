@@ -104,6 +104,10 @@ fn pool(config: &InferenceConfig, manners: &[Manner]) -> Pool {
 
 impl Pool {
     async fn score(&self, value: f32) -> Result<(f32, Option<String>), InferenceError> {
+        self.ask(value, false).await
+    }
+
+    async fn ask(&self, value: f32, spare: bool) -> Result<(f32, Option<String>), InferenceError> {
         let make = |reply| {
             BatcherMessage::Score(Job {
                 model: 0,
@@ -111,6 +115,7 @@ impl Pool {
                 reply,
                 waited_since: None,
                 failed_on: None,
+                spare,
             })
         };
         let raw = self.batcher.ask(make, Duration::from_secs(600)).await.expect("the batcher answers")?;
@@ -196,4 +201,48 @@ async fn when_every_device_is_down_nobody_waits() {
     pool.board.devices.write().expect("board").push(down);
     let error = pool.score(1.0).await.expect_err("no device works");
     assert!(matches!(error, InferenceError::Unavailable { reason } if reason == "burnt"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn spare_windows_wait_for_all_others_and_go_few_at_once() {
+    let config = InferenceConfig { batch_max: 64, ..InferenceConfig::default() };
+    let pool = pool(&config, &[Manner::Good]);
+    let spare = join_all((0..40u8).map(|i| pool.ask(f32::from(i), true)));
+    let others = join_all((0..100u8).map(|i| pool.score(f32::from(i))));
+    let (spare, others) = tokio::join!(spare, others);
+    for (i, score) in spare.into_iter().enumerate() {
+        assert_eq!(score.expect("scored at last").0 as usize, i);
+    }
+    assert!(others.iter().all(Result::is_ok));
+    // The first spare ones may have met an idle device; once others wait, none goes before them.
+    let sizes = pool.sizes(0);
+    assert_eq!(sizes.iter().sum::<usize>(), 140);
+    let last_of_others = sizes.iter().rposition(|n| *n > 16).expect("a batch of the others");
+    let before: usize = sizes[..last_of_others].iter().filter(|n| **n <= 16).sum();
+    assert!(before <= 16 + 100 % 64, "{sizes:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn spare_windows_take_the_worst_idle_device() {
+    let pool = pool(&InferenceConfig::default(), &[Manner::Good, Manner::Good]);
+    // Both devices are known once each has scored.
+    join_all((0..4u8).map(|i| pool.score(f32::from(i)))).await;
+    let best = pool.sizes(0).len();
+    for i in 0..5u8 {
+        pool.ask(f32::from(i), true).await.expect("scored");
+    }
+    assert_eq!((pool.sizes(0).len(), pool.sizes(1).len()), (best, 5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn spare_windows_that_fail_a_device_are_tried_nowhere_else_and_pause() {
+    let pool = pool(&InferenceConfig::default(), &[Manner::Good, Manner::Bad]);
+    pool.score(1.0).await.expect("the best device works");
+    let failed = pool.ask(1.0, true).await.expect_err("the worst one is broken");
+    assert!(matches!(failed, InferenceError::Unavailable { reason } if reason == "broken"));
+    let paused = pool.ask(1.0, true).await.expect_err("none for a while");
+    assert!(matches!(paused, InferenceError::Unavailable { reason } if reason.contains("a short while ago")));
+    pool.score(2.0).await.expect("others go on");
+    tokio::time::sleep(Duration::from_secs(601)).await;
+    assert_eq!(pool.ask(3.0, true).await.expect("tried again, where there is a device").0, 3.0);
 }

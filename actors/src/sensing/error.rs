@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use nightshift_domain::sensing::SensorId;
+use nightshift_domain::sensing::{LineupError, SensorId};
 use nightshift_kernel::{AskError, SendError};
 use nightshift_store::StoreError;
 
@@ -31,6 +31,12 @@ pub enum SensingError {
         /// The limit.
         limit: usize,
     },
+    /// No such model is loaded.
+    #[error("model `{0}` is not loaded")]
+    UnknownModel(String),
+    /// The line-up of models does not allow it.
+    #[error("{0}")]
+    Lineup(#[from] LineupError),
     /// The request breaks a rule; the text says which.
     #[error("{0}")]
     Invalid(String),

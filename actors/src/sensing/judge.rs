@@ -1,19 +1,24 @@
 //! From a window to a verdict: the sensor's own bounds first, then a model, and honest words when neither can say.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{StreamExt, stream};
 use nightshift_domain::Timestamp;
 use nightshift_domain::sensing::{
-    Basis, NewResult, Provenance, ResultRecord, Sensor, SensorId, Thresholds, Verdict, WINDOW_READINGS,
+    Basis, CalibrationFacts, NewResult, Provenance, ResultRecord, Seen, Sensor, SensorId, Thresholds,
+    Verdict, WINDOW_READINGS, explain, out_of_bounds,
 };
+
+use nightshift_models::BANK_READINGS_MAX;
+use nightshift_store::sensing as store;
 
 use super::calibrate::Usual;
 use super::error::SensingError;
 use super::sensor::{SensorMessage, WindowAnswer};
 use super::shared::{BACKGROUND_WRITE, Seat, Shared, Times, count_verdict, new_result, store_results};
 use super::view::DirectVerdict;
-use crate::inference::{InferenceError, ScoredWindow};
+use crate::inference::{BankWindow, InferenceError, ScoredWindow};
 
 /// Sensors whose windows are under way at once in a run over all of them: enough to fill two of the largest batches.
 const RUN_CONCURRENCY: usize = 1_024;
@@ -23,10 +28,10 @@ const RUN_RESULTS_PER_WRITE: usize = 256;
 const RUN_PAGE: usize = 4_096;
 
 /// What a model, or its absence, says of a window.
-struct Opinion {
-    verdict: Verdict,
-    provenance: Provenance,
-    reading_scores: Option<Vec<f32>>,
+pub(super) struct Opinion {
+    pub(super) verdict: Verdict,
+    pub(super) provenance: Provenance,
+    pub(super) reading_scores: Option<Vec<f32>>,
 }
 
 /// Judges one sensor at `as_of` and stores the result.
@@ -116,7 +121,11 @@ fn unreachable(
     }
 }
 
-async fn ask_window(shared: &Shared, seat: &Seat, at: Timestamp) -> Result<WindowAnswer, SensingError> {
+pub(super) async fn ask_window(
+    shared: &Shared,
+    seat: &Seat,
+    at: Timestamp,
+) -> Result<WindowAnswer, SensingError> {
     seat.address
         .ask(|reply| SensorMessage::Window { at, reply }, shared.config.push_deadline)
         .await
@@ -144,10 +153,18 @@ async fn opinion(shared: &Shared, answer: &WindowAnswer) -> Opinion {
         }
     };
     let spec = &answer.sensor.spec;
-    let model = spec.model.as_deref().unwrap_or(&shared.config.default_model);
-    let mut opinion = on_values(shared, &spec.thresholds, model, &window.values, Some(answer))
-        .await
-        .unwrap_or_else(|error| {
+    let model = shared.lineup.judge_of(spec);
+    let interval = spec.interval();
+    let seen = Seen {
+        values: &window.values,
+        times: &window.times,
+        scores: None,
+        interval,
+        unit: spec.unit.as_deref(),
+        calendar: &shared.calendar,
+    };
+    let mut opinion =
+        on_values(shared, &spec.thresholds, &model, seen, Some(answer)).await.unwrap_or_else(|error| {
             let verdict = Verdict::Unscored;
             Opinion { verdict, provenance: because(error.to_string()), reading_scores: None }
         });
@@ -171,8 +188,17 @@ pub(super) async fn judge_values(
     if let Some(index) = values.iter().position(|v| !v.is_finite()) {
         return Err(SensingError::Invalid(format!("values[{index}] is not a finite number")));
     }
-    let model = model.unwrap_or(&shared.config.default_model);
-    let opinion = on_values(shared, &Thresholds::default(), model, values, None).await?;
+    let live = shared.lineup.get();
+    let model = model.unwrap_or(&live.live);
+    let seen = Seen {
+        values,
+        times: &[],
+        scores: None,
+        interval: Duration::ZERO,
+        unit: None,
+        calendar: &shared.calendar,
+    };
+    let opinion = on_values(shared, &Thresholds::default(), model, seen, None).await?;
     Ok(DirectVerdict {
         verdict: opinion.verdict,
         inference_time: shared.now(),
@@ -185,7 +211,7 @@ async fn on_values(
     shared: &Shared,
     thresholds: &Thresholds,
     model: &str,
-    values: &[f32],
+    seen: Seen<'_>,
     of: Option<&WindowAnswer>,
 ) -> Result<Opinion, InferenceError> {
     if let Some(judgement) = of.and_then(|answer| thresholds.judge(answer.last_value?)) {
@@ -193,48 +219,107 @@ async fn on_values(
             threshold: Some(judgement.threshold),
             basis: Some(Basis::Rule { rule: judgement.rule }),
             device: Some("rule".to_owned()),
-            ..because_nothing()
+            explanation: Some(out_of_bounds(&seen, judgement.threshold, judgement.low)),
+            ..Provenance::default()
         };
         return Ok(Opinion { verdict: Verdict::Abnormal, provenance, reading_scores: None });
     }
-    let scored = shared.inference.score(model, values.to_vec()).await?;
-    let usual = of.and_then(|answer| answer.usual.as_deref());
-    Ok(scored_opinion(thresholds, usual, shared.config.false_alarm_rate, scored))
+    let digest = shared.inference.digest(model)?;
+    let usual = of.and_then(|answer| answer.usual.under(&digest));
+    let sensor = of.map(|answer| &*answer.sensor);
+    let scored = score(shared, model, thresholds, usual, seen.values, seen.times, sensor).await?;
+    let mut opinion = scored_opinion(shared, thresholds, usual, scored);
+    if opinion.verdict == Verdict::Abnormal {
+        let seen = Seen { scores: opinion.reading_scores.as_deref(), ..seen };
+        opinion.provenance.explanation = Some(explain(&seen));
+    }
+    Ok(opinion)
+}
+
+/// Scores a window as its verdict needs it: with a bank where what is usual was learnt with one.
+pub(super) async fn score(
+    shared: &Shared,
+    model: &str,
+    thresholds: &Thresholds,
+    usual: Option<&Usual>,
+    values: &[f32],
+    times: &[Timestamp],
+    sensor: Option<&Sensor>,
+) -> Result<ScoredWindow, InferenceError> {
+    if takes_bank(shared, model, thresholds, usual)
+        && let (Some(sensor), Some(first)) = (sensor, times.first())
+    {
+        let past = past_of(shared, sensor, *first);
+        let (values, times) = (values.to_vec(), times.to_vec());
+        let window = BankWindow { sensor: sensor.key, values, times, past: None };
+        // Nothing where there is not enough of a past any more.
+        if let Some(scored) = shared.inference.score_with_bank(model, window, past).await? {
+            return Ok(scored);
+        }
+    }
+    shared.inference.score(model, values.to_vec()).await
+}
+
+/// Whether a window is to be compared with a bank. A score that a person gave as the threshold is one of windows alone.
+pub(super) fn takes_bank(
+    shared: &Shared,
+    model: &str,
+    thresholds: &Thresholds,
+    usual: Option<&Usual>,
+) -> bool {
+    thresholds.score.is_none()
+        && shared.inference.bank_sensors_max(model) > 0
+        && usual.is_some_and(Usual::is_banked)
+}
+
+/// What a sensor sent before `first`, oldest first, as far as a bank takes it.
+pub(super) async fn past_of(
+    shared: &Shared,
+    sensor: &Sensor,
+    first: Timestamp,
+) -> Result<Vec<f32>, InferenceError> {
+    let before = first - Duration::from_micros(1);
+    let horizon = sensor.spec.horizon(shared.now());
+    let readings = store::readings_latest(&shared.db, sensor.key, before, BANK_READINGS_MAX, horizon).await;
+    let readings = readings.map_err(|error| InferenceError::Unavailable {
+        reason: format!("the sensor's past could not be read: {error}"),
+    })?;
+    #[expect(clippy::cast_possible_truncation, reason = "the nets take f32")]
+    Ok(readings.iter().map(|reading| reading.value as f32).collect())
 }
 
 /// The threshold is the one that was given, else the sensor's own, else the model's.
-fn scored_opinion(
+pub(super) fn scored_opinion(
+    shared: &Shared,
     thresholds: &Thresholds,
     usual: Option<&Usual>,
-    rate: f64,
     scored: ScoredWindow,
 ) -> Opinion {
+    let (rate, mode) = (shared.config.false_alarm_rate, scored.mode());
     let own = usual.filter(|_| thresholds.score.is_none());
-    let own = own.and_then(|usual| usual.threshold(&scored.model_digest, rate));
+    let own = own.and_then(|usual| usual.threshold(&scored.model_digest, mode, rate, scored.threshold));
+    let per_month = Some(shared.runs_per_month() * rate);
     let threshold = thresholds.score.or(own.map(|(threshold, _)| threshold)).unwrap_or(scored.threshold);
     let verdict = if scored.score > threshold { Verdict::Abnormal } else { Verdict::Normal };
     let basis = Basis::Model {
         id: scored.model_id.to_string(),
         digest: scored.model_digest.to_string(),
-        calibration: own.map(|(_, facts)| facts),
+        calibration: own.map(|(_, facts)| CalibrationFacts { false_alarms_per_month: per_month, ..facts }),
+        bank: scored.bank,
     };
     let provenance = Provenance {
         score: Some(scored.score),
         threshold: Some(threshold),
         basis: Some(basis),
         device: Some(scored.device.to_string()),
-        window: None,
         reason: scored.degraded,
+        ..Provenance::default()
     };
     Opinion { verdict, provenance, reading_scores: scored.readings.map(Vec::from) }
 }
 
-fn because_nothing() -> Provenance {
-    Provenance { score: None, threshold: None, basis: None, device: None, window: None, reason: None }
-}
-
-fn because(reason: String) -> Provenance {
-    Provenance { reason: Some(reason), ..because_nothing() }
+pub(super) fn because(reason: String) -> Provenance {
+    Provenance { reason: Some(reason), ..Provenance::default() }
 }
 
 /// Scores again, from the store, what could not be scored before. Answers how many have a verdict now.

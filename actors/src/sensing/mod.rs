@@ -2,11 +2,15 @@
 
 mod calibrate;
 mod error;
+mod freshness;
 mod judge;
+mod models;
 mod oden;
 mod register;
 mod schedule;
+mod scores;
 mod sensor;
+mod shadow;
 mod shared;
 mod start;
 mod vendor;
@@ -24,19 +28,29 @@ use nightshift_kernel::{Address, BreakerView, Supervisor};
 use nightshift_store::sensing::{self as store, ResultQuery};
 
 pub use error::SensingError;
-pub use view::{DirectVerdict, Freshness, ProxyAnswer, PushReport, RefusedReading, ScheduleView, SensorView};
+pub use models::{ComparedVerdict, ComparisonView, DisagreementView, ModelEntry, ModelsView};
+pub use view::{
+    DirectVerdict, Freshness, ProxyAnswer, PushReport, ReadingScore, RefusedReading, ScheduleView,
+    SensorView, Trace, WindowScores,
+};
 
 use schedule::ScheduleMessage;
 use sensor::SensorMessage;
-use shared::{Seat, Shared};
+use shared::Shared;
 use vendor::VendorMessage;
 
+pub(crate) use freshness::describe_metrics;
+pub(crate) use models::lineup;
 pub(crate) use sensor::SensorMessage as CheckpointMessage;
-pub(crate) use shared::Shared as SensingShared;
+pub(crate) use shared::{Seat, Shared as SensingShared};
 pub(crate) use start::spawn;
 
 /// How long a question to a sensor about its state may take.
 const VIEW_DEADLINE: Duration = Duration::from_secs(5);
+/// How long the schedule may take to say how it stands for a health check.
+const OVERDUE_DEADLINE: Duration = Duration::from_secs(2);
+/// How long after its due instant and its deadline a run may still be on its way: two looks at the clock.
+const OVERDUE_GRACE: Duration = Duration::from_secs(60);
 /// How long a question to the schedule, or a change of it, may take.
 const SCHEDULE_DEADLINE: Duration = Duration::from_secs(10);
 /// How long the proxy waits for the vendor actor, which serves one request at a time.
@@ -164,6 +178,16 @@ impl Sensing {
     pub async fn results(&self, query: &ResultQuery) -> Result<(Vec<ResultRecord>, u64), SensingError> {
         let page = store::results_list(&self.shared.db, query).await?;
         Ok((page.results, page.total))
+    }
+
+    /// Why the scheduled verdicts cannot be trusted to come, if so: a run is owed for longer than runs may take, or the
+    /// schedule does not answer.
+    pub(crate) async fn overdue(&self) -> Option<String> {
+        let asked = tokio::time::timeout(OVERDUE_DEADLINE, self.schedule()).await;
+        let Ok(Ok(view)) = asked else {
+            return Some("the schedule does not answer: GET /api/v1/system/tree says why".to_owned());
+        };
+        view.overdue(self.shared.now(), self.shared.config.run_deadline + OVERDUE_GRACE)
     }
 
     /// The schedule and how it stands.

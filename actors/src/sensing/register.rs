@@ -150,7 +150,7 @@ impl Sensing {
 }
 
 /// Runs `work` to its end, whether its client waits for it or not. Every step of it has its deadline.
-async fn to_its_end<T: Send + 'static>(
+pub(super) async fn to_its_end<T: Send + 'static>(
     work: impl Future<Output = Result<T, SensingError>> + Send + 'static,
 ) -> Result<T, SensingError> {
     let ended = tokio::spawn(work).await;

@@ -6,6 +6,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -139,6 +140,7 @@ impl Scheduler {
     }
 
     fn show(&self) {
+        self.shared.period_s.store(self.schedule.period_s, Ordering::Relaxed);
         metrics::gauge!("nightshift_sensing_schedule_period_seconds").set(f64::from(self.schedule.period_s));
         if let Some(done) = self.last_done {
             let seconds = done.us() as f64 / 1e6;

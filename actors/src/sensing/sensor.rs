@@ -11,14 +11,15 @@ use std::time::Duration;
 use nightshift_domain::Timestamp;
 use nightshift_domain::sensing::{
     Account, History, Offer, Reading, Sensor, SensorKey, Sorted, WINDOW_READINGS, Window, WindowShortfall,
-    sort_offer,
+    downsample_min_max, sort_offer,
 };
 use nightshift_kernel::{Actor, Context, Fault, Reply};
 use nightshift_store::StoreError;
 use nightshift_store::sensing::{self as store, WindowCheckpoint};
 
-use super::calibrate::Usual;
+use super::calibrate::{Usual, Usuals};
 use super::error::SensingError;
+use super::freshness::Newest;
 use super::shared::{Registration, Shared};
 use super::view::{Freshness, LiveReading, PushReport, RefusedReading, SensorView};
 use crate::writer::WriteError;
@@ -45,6 +46,8 @@ pub(crate) enum SensorMessage {
     Preload(Box<Preload>),
     /// What is usual for you was learnt anew.
     Calibrated(Arc<Usual>),
+    /// Hand out the window, thinned to about so many readings.
+    Trace { points: usize, reply: Answer<Vec<Reading>> },
     /// Crash, as a drill.
     Drill,
     /// Hand out the newest readings for a checkpoint, if there are new ones.
@@ -55,7 +58,7 @@ pub(crate) enum SensorMessage {
 pub(crate) struct WindowAnswer {
     pub(crate) sensor: Arc<Sensor>,
     pub(crate) last_value: Option<f64>,
-    pub(crate) usual: Option<Arc<Usual>>,
+    pub(crate) usual: Usuals,
     pub(crate) window: Result<Window, WindowShortfall>,
 }
 
@@ -63,14 +66,14 @@ pub(crate) struct WindowAnswer {
 pub(crate) struct Preload {
     pub(crate) history: History,
     pub(crate) account: Account,
-    pub(crate) usual: Option<Arc<Usual>>,
+    pub(crate) usual: Usuals,
 }
 
 /// What the actor reads back from the store.
 struct Known {
     history: History,
     account: Account,
-    usual: Option<Arc<Usual>>,
+    usual: Usuals,
     /// Count of stored readings at the last checkpoint handed out.
     checkpointed: Option<i64>,
 }
@@ -79,6 +82,8 @@ struct Known {
 pub(super) struct SensorActor {
     shared: Arc<Shared>,
     registration: Registration,
+    /// Where others see how old its newest reading is.
+    newest: Newest,
     /// `None` until the first message, and after a write whose outcome is unknown.
     known: Option<Known>,
     /// Monotonic time until which the database counts as away.
@@ -86,8 +91,8 @@ pub(super) struct SensorActor {
 }
 
 impl SensorActor {
-    pub(super) fn new(shared: Arc<Shared>, registration: Registration) -> Self {
-        Self { shared, registration, known: None, away_until: None }
+    pub(super) fn new(shared: Arc<Shared>, registration: Registration, newest: Newest) -> Self {
+        Self { shared, registration, newest, known: None, away_until: None }
     }
 
     async fn known(&mut self) -> Result<&mut Known, SensingError> {
@@ -217,7 +222,7 @@ async fn load(shared: &Shared, key: SensorKey) -> Result<Known, SensingError> {
     let db = &shared.db;
     let readings = store::readings_latest(db, key, Timestamp::MAX, WINDOW_READINGS, Timestamp::Y2000).await?;
     let (account, _expired) = store::account_find(db, key).await?;
-    let usual = store::calibration_find(db, key).await?.map(|stored| Arc::new(Usual::new(stored)));
+    let usual = store::calibrations_of(db, key).await?.into_iter().collect();
     let history = History::from_readings(&readings);
     Ok(Known { history, account, usual, checkpointed: None })
 }
@@ -274,6 +279,10 @@ impl Actor for SensorActor {
             SensorMessage::Window { at, reply } => {
                 reply.send(self.window(at).await);
             }
+            SensorMessage::Trace { points, reply } => {
+                let known = self.known().await;
+                reply.send(known.map(|known| downsample_min_max(&known.history.readings(), points)));
+            }
             SensorMessage::Preload(preload) => {
                 let Preload { history, account, usual } = *preload;
                 let checkpointed = Some(account.stored);
@@ -281,13 +290,16 @@ impl Actor for SensorActor {
             }
             SensorMessage::Calibrated(usual) => {
                 if let Some(known) = &mut self.known {
-                    known.usual = Some(usual);
+                    known.usual = known.usual.with(usual);
                 }
             }
             SensorMessage::Drill => return Err(Fault::new("drill: crashed on request")),
             SensorMessage::Checkpoint { reply } => {
                 reply.send(self.checkpoint());
             }
+        }
+        if let Some(known) = &self.known {
+            self.newest.set(known.history.newest());
         }
         Ok(())
     }

@@ -2,16 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use nightshift_domain::Timestamp;
-use nightshift_domain::sensing::{NewResult, Provenance, ResultRecord, Sensor, SensorId, SensorKey};
+use nightshift_domain::production::Calendar;
+use nightshift_domain::sensing::{
+    Lineup, NewResult, Provenance, ResultRecord, Sensor, SensorId, SensorKey, SensorSpec,
+};
 use nightshift_kernel::{Address, Clock};
 use nightshift_store::Db;
 use tokio::sync::{Mutex, MutexGuard};
 
+use super::freshness::{self, Newest};
 use super::sensor::SensorMessage;
+use crate::cache::Cache;
 use crate::config::SensingConfig;
 use crate::hub::Hub;
 use crate::inference::Inference;
@@ -19,6 +25,8 @@ use crate::writer::Writer;
 
 /// How long a write that no client waits for may take.
 pub(super) const BACKGROUND_WRITE: Duration = Duration::from_secs(30);
+/// Seconds of 30 days.
+const MONTH_S: f64 = 2_592_000.0;
 /// Locks that the changes of registrations share by id: two ids meet at one rarely, and then one waits for a commit.
 const CHANGE_LOCKS: usize = 1_024;
 
@@ -30,12 +38,61 @@ pub(crate) struct Shared {
     pub(crate) inference: Inference,
     pub(crate) clock: Clock,
     pub(crate) config: SensingConfig,
+    /// Where answers for the proxy are kept.
+    pub(crate) cache: Cache,
+    /// Whose local time the explanations tell.
+    pub(crate) calendar: Calendar,
     pub(crate) roster: Roster,
+    /// Which model judges, and which one is tried.
+    pub(crate) lineup: LineupBoard,
+    /// Seconds from one run of the schedule to the next, for what a rate comes to in a month.
+    pub(crate) period_s: AtomicU32,
 }
 
 impl Shared {
     pub(crate) fn now(&self) -> Timestamp {
         Timestamp::from_us(self.clock.now_us())
+    }
+
+    /// Counts who speaks.
+    pub(crate) fn measure_freshness(&self) {
+        freshness::measure(&self.roster, self.now());
+    }
+
+    /// Runs of the schedule in 30 days.
+    pub(crate) fn runs_per_month(&self) -> f64 {
+        MONTH_S / f64::from(self.period_s.load(Ordering::Relaxed).max(1))
+    }
+}
+
+/// The line-up of models, for everybody to read; the store is the truth.
+#[derive(Debug)]
+pub(crate) struct LineupBoard {
+    now: RwLock<Arc<Lineup>>,
+    changing: Mutex<()>,
+}
+
+impl LineupBoard {
+    pub(crate) fn new(lineup: Lineup) -> Self {
+        Self { now: RwLock::new(Arc::new(lineup)), changing: Mutex::default() }
+    }
+
+    pub(crate) fn get(&self) -> Arc<Lineup> {
+        Arc::clone(&self.now.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn set(&self, lineup: Lineup) {
+        *self.now.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(lineup);
+    }
+
+    /// Waits until no other change is under way; there is none while the guard lives.
+    pub(super) async fn changing(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().await
+    }
+
+    /// The model that judges a sensor: its own, else the live one.
+    pub(crate) fn judge_of(&self, spec: &SensorSpec) -> String {
+        spec.model.clone().unwrap_or_else(|| self.get().live.clone())
     }
 }
 
@@ -64,6 +121,7 @@ pub(crate) struct Seat {
     pub(crate) key: SensorKey,
     pub(crate) address: Address<SensorMessage>,
     pub(crate) registration: Registration,
+    pub(crate) newest: Newest,
 }
 
 impl Seat {
@@ -104,6 +162,11 @@ impl Roster {
 
     pub(crate) fn take(&self, id: &SensorId) -> Option<Seat> {
         self.seats.write().unwrap_or_else(PoisonError::into_inner).remove(id)
+    }
+
+    /// Shows every seat to `look`, which must be quick.
+    pub(super) fn each(&self, look: impl FnMut(&Seat)) {
+        self.seats.read().unwrap_or_else(PoisonError::into_inner).values().for_each(look);
     }
 
     pub(crate) fn len(&self) -> usize {

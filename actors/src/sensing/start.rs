@@ -12,11 +12,13 @@ use nightshift_store::{StoreError, sensing as store};
 use tokio::sync::Mutex;
 
 use super::Sensing;
-use super::calibrate::{Calibrator, Usual};
+use super::calibrate::{Calibrator, Usuals};
 use super::error::SensingError;
+use super::freshness::Newest;
 use super::oden::OdenClient;
 use super::schedule::Scheduler;
 use super::sensor::{Preload, SensorActor, SensorMessage, budget};
+use super::shadow::Shadow;
 use super::shared::{Registration, Seat, Shared};
 use super::vendor::{Vendor, VendorMessage, breaker_config};
 use crate::config::OdenConfig;
@@ -30,6 +32,8 @@ const SENSOR_RESTART_FIRST: Duration = Duration::from_millis(2);
 const VENDOR_MAILBOX: u32 = 64;
 /// How long one sensor's calibration may take, scoring at the slowest.
 const CALIBRATOR_BUDGET: Duration = Duration::from_secs(120);
+/// How long a page of windows may take the shadow, each waiting for what others leave.
+const SHADOW_BUDGET: Duration = Duration::from_secs(120);
 /// Checkpoints read from the store at once at the start.
 const PRELOAD_PAGE: u32 = 4_096;
 
@@ -45,6 +49,10 @@ pub(crate) async fn spawn(plant: &Supervisor, shared: Arc<Shared>) -> Result<Sen
         ChildSpec::new("calibrator").mailbox(Mailbox::wait(4)).budget(CALIBRATOR_BUDGET),
         move || Calibrator::new(Arc::clone(&for_calibrator)),
     )?;
+    let for_shadow = Arc::clone(&shared);
+    domain.spawn(ChildSpec::new("shadow").mailbox(Mailbox::wait(4)).budget(SHADOW_BUDGET), move || {
+        Shadow::new(Arc::clone(&for_shadow))
+    })?;
     let for_schedule = Arc::clone(&shared);
     let schedule = domain.spawn(ChildSpec::new("schedule").mailbox(Mailbox::wait(16)), move || {
         Scheduler::new(Arc::clone(&for_schedule))
@@ -89,9 +97,10 @@ async fn preload(shared: &Shared, seats: &BTreeMap<SensorKey, Seat>) -> Result<(
     let accounts = store::account_all(&shared.db).await?;
     let accounts: BTreeMap<SensorKey, _> =
         accounts.into_iter().map(|(key, account, _)| (key, account)).collect();
-    let usual = store::calibrations_all(&shared.db).await?;
-    let mut usual: BTreeMap<SensorKey, _> =
-        usual.into_iter().map(|stored| (stored.sensor_key, Arc::new(Usual::new(stored)))).collect();
+    let mut calibrations: BTreeMap<SensorKey, Vec<_>> = BTreeMap::new();
+    for stored in store::calibrations_all(&shared.db).await? {
+        calibrations.entry(stored.sensor_key).or_default().push(stored);
+    }
     let mut after = SensorKey(0);
     loop {
         let page = store::windows_load(&shared.db, after, PRELOAD_PAGE).await?;
@@ -104,7 +113,8 @@ async fn preload(shared: &Shared, seats: &BTreeMap<SensorKey, Seat>) -> Result<(
             else {
                 continue;
             };
-            let preload = Preload { history, account: *account, usual: usual.remove(&key) };
+            let usual: Usuals = calibrations.remove(&key).into_iter().flatten().collect();
+            let preload = Preload { history, account: *account, usual };
             // An actor that cannot take it now reads the store with its first message instead.
             let _ = seat.address.try_send(SensorMessage::Preload(Box::new(preload)));
         }
@@ -128,9 +138,10 @@ pub(super) fn seat(
         .mailbox(Mailbox::wait(SENSOR_MAILBOX))
         .budget(budget(shared.config.push_deadline))
         .backoff(Backoff { first: SENSOR_RESTART_FIRST, max: Duration::from_secs(30) });
-    let (own, known_as) = (Arc::clone(shared), registration.clone());
-    let address = sensors.spawn(spec, move || SensorActor::new(Arc::clone(&own), known_as.clone()))?;
-    let seat = Seat { key, address, registration };
+    let newest = Newest::default();
+    let (own, known_as, seen) = (Arc::clone(shared), registration.clone(), newest.clone());
+    let make = move || SensorActor::new(Arc::clone(&own), known_as.clone(), seen.clone());
+    let seat = Seat { key, address: sensors.spawn(spec, make)?, registration, newest };
     shared.roster.put(id, seat.clone());
     Ok(seat)
 }

@@ -3,7 +3,12 @@
 use super::*;
 use crate::PlantConfig;
 use crate::testing::{TestPlant, calm, eventually, id, on, plants, spec};
-use nightshift_domain::sensing::{Account, SensorSpec, Thresholds, Verdict};
+use nightshift_domain::sensing::{
+    Account, BankFacts, Basis, CalibrationFacts, CalibrationMethod, SensorSpec, Thresholds, Verdict,
+};
+
+/// Under the built-in detector, as the calibrator does.
+const LIVE: calibrate::Trial<'static> = calibrate::Trial { model: "detector", spare: false };
 
 async fn judged(test: &TestPlant, name: &str) -> ResultRecord {
     eventually("a verdict by a model", || async {
@@ -207,17 +212,76 @@ async fn a_run_missed_while_the_plant_was_down_is_done_at_its_start() {
     }
 }
 
+/// The bank and the calibration that a verdict rests on.
+fn rests_on(record: &ResultRecord) -> (Option<BankFacts>, Option<CalibrationFacts>) {
+    match &record.result.provenance.basis {
+        Some(Basis::Model { calibration, bank, .. }) => (*bank, *calibration),
+        _ => (None, None),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sensor_is_compared_with_its_past_once_that_says_what_is_usual() {
+    for test in plants().await {
+        let sensing = test.plant.sensing();
+        sensing.register(spec("a")).await.expect("registers");
+        let all = calm(4_400);
+        let push = async |from: usize, to: usize| {
+            sensing.push(&id("a"), all[from..to].to_vec()).await.expect("push");
+        };
+        // As of the newest reading that was pushed.
+        let judged = async |count: usize| {
+            eventually("a verdict by a model", || async {
+                let record = sensing.analyze(&id("a"), Some(all[count - 1].at)).await.expect("analyze");
+                (record.result.verdict != Verdict::Unscored).then_some(record)
+            })
+            .await
+        };
+        let calibrated = async |count: usize, readings: u32| {
+            let sensor = sensing.sensor(&id("a")).await.expect("shown").sensor;
+            calibrate::calibrate(&sensing.shared, &sensor, LIVE, sensing.shared.now())
+                .await
+                .expect("calibrates");
+            eventually("a verdict under what was learnt", || async {
+                let record = judged(count).await;
+                let (bank, calibration) = rests_on(&record);
+                let learnt = calibration.is_some_and(|c| c.method == CalibrationMethod::ExtremeValue);
+                (learnt && bank.map_or(0, |bank| bank.readings) == readings).then_some(record)
+            })
+            .await
+        };
+        push(0, 1_300).await;
+        assert_eq!(rests_on(&judged(1_300).await), (None, None), "after one window the model's threshold");
+        calibrated(1_300, 0).await;
+
+        push(1_300, 4_360).await;
+        let first = calibrated(4_360, 3_600).await;
+        assert_eq!(first.result.verdict, Verdict::Normal, "{first:?}");
+        push(4_360, 4_400).await;
+        let bank = rests_on(&judged(4_400).await).0;
+        assert_eq!(bank, Some(BankFacts { readings: 3_640, anchor_readings: 3_600 }), "it followed on");
+        // The picture shows what the verdict saw.
+        let (picture, record) = (sensing.scores(&id("a")).await.expect("scores"), judged(4_400).await);
+        assert_eq!(picture.provenance.score, record.result.provenance.score);
+        assert_eq!(picture.provenance.threshold, record.result.provenance.threshold);
+        assert!(picture.readings.len() == 720 && picture.readings.iter().all(|r| r.score.is_some()));
+        let again = judged(4_360).await;
+        assert_eq!(rests_on(&again).0, Some(BankFacts { readings: 3_600, anchor_readings: 3_600 }));
+        assert_eq!(again.result.provenance.score, first.result.provenance.score, "anybody can recompute it");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sensors_own_past_sets_its_threshold() {
     for test in plants().await {
         let sensing = test.plant.sensing();
         sensing.register(spec("a")).await.expect("registers");
-        sensing.push(&id("a"), calm(2 * 720 + 180 * 48)).await.expect("push");
+        sensing.push(&id("a"), calm(480 + 2 * 720 + 180 * 48)).await.expect("push");
         let record = judged(&test, "a").await;
         let models = record.result.provenance.threshold.expect("threshold");
 
         let sensor = sensing.sensor(&id("a")).await.expect("shown").sensor;
-        calibrate::calibrate(&sensing.shared, &sensor, sensing.shared.now()).await.expect("calibrates");
+        calibrate::calibrate(&sensing.shared, &sensor, LIVE, sensing.shared.now()).await.expect("calibrates");
         let own = |record: &ResultRecord| match &record.result.provenance.basis {
             Some(nightshift_domain::sensing::Basis::Model { calibration, .. }) => *calibration,
             _ => None,
@@ -229,6 +293,8 @@ async fn a_sensors_own_past_sets_its_threshold() {
         .await;
         let facts = own(&record).expect("facts");
         assert_eq!((facts.windows, facts.false_alarm_rate), (49, 0.02));
+        assert_eq!(facts.method, CalibrationMethod::Conformal);
+        assert_eq!(facts.false_alarms_per_month, Some(0.02 * 720.0), "the schedule runs each hour");
         assert_ne!(record.result.provenance.threshold, Some(models));
         assert_eq!(record.result.verdict, Verdict::Normal, "{record:?}");
 
@@ -241,6 +307,43 @@ async fn a_sensors_own_past_sets_its_threshold() {
         let given = sensing.analyze(&id("a"), None).await.expect("analyze");
         assert_eq!((given.result.provenance.threshold, own(&given)), (Some(12_345.0), None));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_promoted_model_begins_with_what_was_learnt_while_it_was_tried() {
+    let site = concat!(env!("CARGO_MANIFEST_DIR"), "/../models/fixtures/gru/model.safetensors");
+    let mut config = PlantConfig::default();
+    config.inference.models = vec![site.into()];
+    config.sensing.shadow_model = Some("model".to_owned());
+    let test = on(nightshift_store::testing::sqlite().await, config).await;
+    let sensing = test.plant.sensing();
+    sensing.register(spec("a")).await.expect("registers");
+    sensing.push(&id("a"), calm(1_400)).await.expect("push");
+    judged(&test, "a").await;
+    let sensor = sensing.sensor(&id("a")).await.expect("shown").sensor;
+    let now = sensing.shared.now();
+    let shadow = calibrate::Trial { model: "model", spare: true };
+    for trial in [LIVE, shadow] {
+        calibrate::calibrate(&sensing.shared, &sensor, trial, now).await.expect("calibrates");
+    }
+    let by = crate::By::system();
+    let models = sensing.promote(&by, "model").await.expect("promotes");
+    assert_eq!((models.live.as_str(), models.shadow.as_deref()), ("model", Some("detector")));
+    assert_eq!(models.promotions[0].promoted_by, "system");
+    let calibrated = async |model: &str| {
+        eventually("the sensor's own threshold under the live model", || async {
+            let record = sensing.analyze(&id("a"), None).await.expect("analyze");
+            matches!(&record.result.provenance.basis,
+                Some(Basis::Model { id, calibration: Some(_), .. }) if id == model)
+            .then_some(())
+        })
+        .await;
+    };
+    calibrated("model").await;
+    // Asked twice at once, one of them comes too late.
+    let (one, other) = tokio::join!(sensing.roll_back(&by), sensing.roll_back(&by));
+    assert_eq!(u8::from(one.is_ok()) + u8::from(other.is_ok()), 1, "{one:?} {other:?}");
+    calibrated("detector").await;
 }
 
 /// A plant on a database that was used before.
@@ -261,12 +364,8 @@ async fn what_could_not_be_scored_is_kept_and_scored_later() {
     let sensor = Arc::new(sensing.sensor(&id("a")).await.expect("shown").sensor);
     let now = sensing.shared.now();
     let provenance = nightshift_domain::sensing::Provenance {
-        score: None,
-        threshold: None,
-        basis: None,
-        device: None,
-        window: None,
         reason: Some("no device could score it".to_owned()),
+        ..nightshift_domain::sensing::Provenance::default()
     };
     let times = shared::Times { as_of: now, decided: now, run_at: None };
     let unscored = shared::new_result(&sensor, Verdict::Unscored, times, provenance);

@@ -20,6 +20,7 @@ use super::oden::{OdenClient, OdenError};
 use super::sensor::SensorMessage;
 use super::shared::Shared;
 use super::view::ProxyAnswer;
+use crate::cache::Kept;
 use crate::config::OdenConfig;
 
 /// Records asked for in one pull: two days at the first site's interval.
@@ -30,10 +31,6 @@ const PULL_SPAN: Duration = Duration::from_secs(2 * 86_400);
 const BREAKER_FAILURES: u32 = 3;
 /// How long it is left alone.
 const BREAKER_OPEN: Duration = Duration::from_secs(30);
-/// Answers kept for the proxy.
-const CACHE_ENTRIES_MAX: usize = 256;
-/// Bytes of them in all.
-const CACHE_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// What the vendor actor takes.
 pub(crate) enum VendorMessage {
@@ -53,8 +50,6 @@ pub(super) struct Vendor {
     timeout: Duration,
     /// Monotonic time of each sensor's last successful pull.
     pulled: HashMap<SensorId, Duration>,
-    /// Answers for the proxy with the monotonic time of their arrival.
-    cache: HashMap<String, (Duration, ProxyAnswer)>,
 }
 
 impl Vendor {
@@ -66,8 +61,8 @@ impl Vendor {
     ) -> Self {
         // A sign-in and one retry with a fresh token may precede the answer.
         let timeout = config.timeout * 3;
-        let (pulled, cache) = (HashMap::new(), HashMap::new());
-        Self { shared, client, breaker, poll_interval: config.poll_interval, timeout, pulled, cache }
+        let pulled = HashMap::new();
+        Self { shared, client, breaker, poll_interval: config.poll_interval, timeout, pulled }
     }
 
     /// Pulls what is due; stops at the first failure, since the next sensor would meet the same.
@@ -128,23 +123,17 @@ impl Vendor {
         Ok(())
     }
 
-    async fn fetch(
-        &mut self,
-        now: Duration,
-        path: &str,
-        query: &[(String, String)],
-    ) -> Result<ProxyAnswer, SensingError> {
-        let place = format!("{path}?{query:?}");
-        let keep = self.shared.config.proxy.cache;
-        self.cache.retain(|_, (at, _)| now < *at + keep);
-        if let Some((at, answer)) = self.cache.get(&place) {
-            return Ok(ProxyAnswer { age_s: Some((now - *at).as_secs()), ..answer.clone() });
+    async fn fetch(&mut self, path: &str, query: &[(String, String)]) -> Result<ProxyAnswer, SensingError> {
+        let place = format!("oden {path}?{query:?}");
+        let (cache, keep) = (&self.shared.cache, self.shared.config.proxy.cache);
+        if keep > Duration::ZERO
+            && let Some(answer) = cache.answer(&place, keep).await.and_then(unpacked)
+        {
+            return Ok(answer);
         }
         let answer = self.read(path, query).await?;
-        let held: usize = self.cache.values().map(|(_, kept)| kept.body.len()).sum();
-        let fits = self.cache.len() < CACHE_ENTRIES_MAX && held + answer.body.len() <= CACHE_BYTES_MAX;
-        if answer.status == 200 && fits {
-            self.cache.insert(place, (now, answer.clone()));
+        if answer.status == 200 && keep > Duration::ZERO {
+            self.shared.cache.keep_answer(&place, packed(&answer), keep).await;
         }
         Ok(answer)
     }
@@ -161,6 +150,22 @@ impl Vendor {
             BreakerError::Failed(error) => refused(&error),
         })
     }
+}
+
+/// A good answer as it is kept: its type, a line's end, its body.
+fn packed(answer: &ProxyAnswer) -> Vec<u8> {
+    [answer.content_type.as_bytes(), b"\n", &answer.body].concat()
+}
+
+fn unpacked(kept: Kept) -> Option<ProxyAnswer> {
+    let end = kept.body.iter().position(|byte| *byte == b'\n')?;
+    let content_type = String::from_utf8(kept.body[..end].to_vec()).ok()?;
+    Some(ProxyAnswer {
+        status: 200,
+        content_type,
+        body: kept.body[end + 1..].to_vec(),
+        age_s: Some(kept.age.as_secs()),
+    })
 }
 
 fn refused(error: &OdenError) -> SensingError {
@@ -195,7 +200,7 @@ impl Actor for Vendor {
         match message {
             VendorMessage::Pull => self.pull(ctx).await,
             VendorMessage::Fetch { path, query, reply } => {
-                reply.send(self.fetch(ctx.clock().monotonic(), &path, &query).await);
+                reply.send(self.fetch(&path, &query).await);
             }
         }
         Ok(())

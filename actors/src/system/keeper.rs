@@ -1,4 +1,5 @@
-//! The keeper: takes away what is older than its retention, saves windows, and checks that the account balances.
+//! The keeper: takes away what is older than its retention, saves windows, counts silent sensors, and checks that the accounts
+//! balance.
 //!
 //! Owned by `system`. Works in small slices, so that writers wait for it no longer than for each other. Every step is
 //! idempotent: a round that fails is simply the next round's work.
@@ -14,6 +15,7 @@ use nightshift_kernel::{Actor, Context, Fault};
 use nightshift_store::{StoreError, sensing as store, system as journal};
 
 use super::Ledger;
+use super::astray::Walks;
 use crate::config::SystemConfig;
 use crate::sensing::{CheckpointMessage, SensingShared};
 use crate::writer::WriteError;
@@ -47,6 +49,8 @@ pub(super) struct Keeper {
     config: SystemConfig,
     shared: Arc<SensingShared>,
     ledger: Ledger,
+    /// Through what the other domains have stored.
+    walks: Walks,
     rounds: u64,
     /// The last sensor whose rows were looked through.
     walked: Option<SensorId>,
@@ -57,15 +61,28 @@ pub(super) struct Keeper {
 
 impl Keeper {
     pub(super) fn new(config: SystemConfig, shared: Arc<SensingShared>, ledger: Ledger) -> Self {
-        Self { config, shared, ledger, rounds: 0, walked: None, unbalanced: BTreeMap::new() }
+        Self {
+            config,
+            shared,
+            ledger,
+            walks: Walks::default(),
+            rounds: 0,
+            walked: None,
+            unbalanced: BTreeMap::new(),
+        }
     }
 
     async fn round(&mut self, ctx: &Context<KeeperMessage>) -> Result<(), WriteError> {
+        self.shared.measure_freshness();
         self.expire_events().await?;
+        self.expire_answers().await?;
+        self.expire_shadows().await?;
         ctx.progress();
         self.expire_removed().await?;
         ctx.progress();
         self.walk_sensors(ctx).await?;
+        ctx.progress();
+        self.walks.go_on(&self.shared.db, &self.ledger).await?;
         if self.rounds.is_multiple_of(CHECKPOINT_EVERY) {
             self.checkpoint(ctx).await?;
         }
@@ -78,6 +95,23 @@ impl Keeper {
         let keep = self.config.events_max;
         self.slices(move |tx| {
             Box::pin(async move { journal::events_expire(tx, before, keep, EXPIRE_ROWS).await })
+        })
+        .await
+    }
+
+    async fn expire_answers(&self) -> Result<(), WriteError> {
+        let before = self.shared.now() - crate::once::KEPT;
+        self.slices(move |tx| {
+            Box::pin(async move { journal::idempotency_sweep(tx, before, EXPIRE_ROWS).await })
+        })
+        .await
+    }
+
+    async fn expire_shadows(&self) -> Result<(), WriteError> {
+        let days = u64::from(self.shared.config.shadow_days);
+        let before = self.shared.now() - Duration::from_secs(days * 86_400);
+        self.slices(move |tx| {
+            Box::pin(async move { store::shadow_results_expire(tx, before, EXPIRE_ROWS).await })
         })
         .await
     }
@@ -136,7 +170,7 @@ impl Keeper {
                 }
             }
         }
-        self.ledger.set(in_total.abs().saturating_add(self.unbalanced.values().sum()));
+        self.ledger.set("sensing", in_total.abs().saturating_add(self.unbalanced.values().sum()));
         Ok(())
     }
 

@@ -54,6 +54,8 @@ pub struct WindowFacts {
 pub struct Window {
     /// The values, in the sensor's unit.
     pub values: Vec<f32>,
+    /// The time of each.
+    pub times: Vec<Timestamp>,
     /// What it covers.
     pub facts: WindowFacts,
 }
@@ -123,6 +125,17 @@ impl History {
         self.values.last().copied()
     }
 
+    /// The readings held, oldest first, with the precision in which they are held.
+    #[must_use]
+    pub fn readings(&self) -> Vec<Reading> {
+        let at = |i: usize| if i + 1 == self.len() { self.newest.unwrap_or_default() } else { self.time(i) };
+        self.values
+            .iter()
+            .enumerate()
+            .map(|(i, value)| Reading { at: at(i), value: f64::from(*value) })
+            .collect()
+    }
+
     /// Adds stored readings, in any order, whose times are not held yet.
     pub fn extend(&mut self, readings: &[Reading]) {
         for reading in readings {
@@ -165,7 +178,12 @@ impl History {
         if self.len() - first < WINDOW_READINGS {
             return Err(WindowShortfall::TooFew { facts: Some(facts) });
         }
-        Ok(Window { values: self.values[first..].to_vec(), facts })
+        let mut times: Vec<Timestamp> = (first..self.len()).map(|i| self.time(i)).collect();
+        // Offsets are whole seconds, the newest time is exact.
+        if let Some(last) = times.last_mut() {
+            *last = newest;
+        }
+        Ok(Window { values: self.values[first..].to_vec(), times, facts })
     }
 
     fn facts(&self, first: usize, newest: Timestamp, interval: Duration) -> WindowFacts {

@@ -21,6 +21,7 @@ fn a_full_regular_day_is_a_window_and_costs_three_kilobytes() {
     let end = readings[999].at;
     let window = history.window(end, STEP, FRESH, SPAN).expect("a window");
     assert_eq!(window.values.len(), 720);
+    assert!(window.times.iter().eq(readings[280..].iter().map(|r| &r.at)));
     assert_eq!(window.facts, WindowFacts { start: readings[280].at, end, count: 720, gaps: 0 });
     assert!(history.heap_bytes() <= 720 * 4, "{}", history.heap_bytes());
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{SensorId, SensorKey, Thresholds, WindowFacts};
+use super::{Explanation, SensorId, SensorKey, Thresholds, WindowFacts};
 use crate::Timestamp;
 
 /// What is said about a window.
@@ -58,7 +58,58 @@ pub enum Basis {
         /// What made the threshold the sensor's own; absent where it is the model's or was given.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         calibration: Option<CalibrationFacts>,
+        /// The bank that the window was compared with; absent where it was compared with itself alone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bank: Option<BankFacts>,
     },
+}
+
+/// What a window is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScoreMode {
+    /// Itself alone.
+    #[default]
+    Window,
+    /// What its sensor did before as well.
+    Bank,
+}
+
+impl ScoreMode {
+    /// The word used in JSON and in the store.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Window => "window",
+            Self::Bank => "bank",
+        }
+    }
+
+    /// The mode that [`Self::as_str`] writes.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Window, Self::Bank].into_iter().find(|mode| mode.as_str() == word)
+    }
+}
+
+/// The readings before a window that it was compared with: the newest ones before its first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BankFacts {
+    /// How many.
+    pub readings: u32,
+    /// The oldest so many of them set the scale and the usual distance.
+    pub anchor_readings: u32,
+}
+
+/// How a threshold was taken from past scores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CalibrationMethod {
+    /// As the score that at most the wanted share of past windows exceeded.
+    #[default]
+    Conformal,
+    /// From a distribution of extreme values fitted to few windows that overlap: until there are enough others.
+    ExtremeValue,
 }
 
 /// A threshold that comes from a sensor's own past.
@@ -68,10 +119,16 @@ pub struct CalibrationFacts {
     pub windows: u32,
     /// The share of windows like those that may be called abnormal.
     pub false_alarm_rate: f64,
+    /// How the threshold was taken from them.
+    #[serde(default)]
+    pub method: CalibrationMethod,
+    /// What that share comes to in 30 days of the schedule: at most so many false alarms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub false_alarms_per_month: Option<f64>,
 }
 
 /// Everything needed to recompute a verdict.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Provenance {
     /// Score of the window, if one was computed.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -91,6 +148,9 @@ pub struct Provenance {
     /// Why there is no verdict, or what degraded on the way to it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// What an abnormal window looks like, and where.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<Explanation>,
 }
 
 /// A verdict about to be stored.
@@ -128,6 +188,8 @@ pub struct Judgement {
     pub rule: String,
     /// The bound.
     pub threshold: f64,
+    /// Whether it is the low bound.
+    pub low: bool,
 }
 
 impl Thresholds {
@@ -136,9 +198,11 @@ impl Thresholds {
     pub fn judge(&self, last_value: f64) -> Option<Judgement> {
         let low = self.low.filter(|low| last_value <= *low);
         let high = self.high.filter(|high| last_value >= *high);
-        low.map(|t| Judgement { rule: format!("last value {last_value} <= low {t}"), threshold: t }).or_else(
-            || high.map(|t| Judgement { rule: format!("last value {last_value} >= high {t}"), threshold: t }),
-        )
+        let crossed = |threshold: f64, low: bool| {
+            let side = if low { "<= low" } else { ">= high" };
+            Judgement { rule: format!("last value {last_value} {side} {threshold}"), threshold, low }
+        };
+        low.map(|t| crossed(t, true)).or_else(|| high.map(|t| crossed(t, false)))
     }
 }
 

@@ -9,6 +9,7 @@
 )]
 
 pub(crate) mod bank;
+pub(crate) mod memory;
 
 use super::normalise::features_into;
 use super::{
@@ -136,7 +137,8 @@ widest! {
 fn distances_on<const FMA: bool>(kernel: &DetectorKernel, scratch: &mut DetectorScratch) {
     encode::<FMA>(kernel, &scratch.features, &mut scratch.rows, &mut scratch.mixed, &mut scratch.narrow);
     pool(&mut scratch.narrow, &mut scratch.half);
-    embed(&scratch.narrow[..POSITIONS], PADDED_POSITIONS, &mut scratch.columns, &mut scratch.norms);
+    let rows = &scratch.narrow[..POSITIONS];
+    embed(rows, &mean_of(rows), PADDED_POSITIONS, 0, &mut scratch.columns, &mut scratch.norms);
     let norms = &mut scratch.norms[..POSITIONS];
     stretches(&scratch.features, kernel.readings, &mut scratch.readings, norms);
     nearest::<FMA>(&scratch.columns, &scratch.readings, &scratch.norms, &mut scratch.nearest);
@@ -285,22 +287,33 @@ fn pool(rows: &mut [Embedding], half: &mut [Embedding]) {
     }
 }
 
-/// Centres the embeddings, turns them by component, `width` positions each, and adds up their squares.
 #[inline(always)]
-fn embed(rows: &[Embedding], width: usize, columns: &mut [f32], norms: &mut [f32]) {
+fn mean_of(rows: &[Embedding]) -> Embedding {
     let mut mean = [0.0_f32; EMBEDDING];
     for row in rows {
         mean.iter_mut().zip(row).for_each(|(mean, v)| *mean += v);
     }
-    mean.iter_mut().for_each(|v| *v /= rows.len() as f32);
+    mean.map(|v| v / rows.len() as f32)
+}
+
+/// Centres the embeddings, turns them by component, `width` positions each from `first` on, and adds up their squares.
+#[inline(always)]
+fn embed(
+    rows: &[Embedding],
+    mean: &Embedding,
+    width: usize,
+    first: usize,
+    columns: &mut [f32],
+    norms: &mut [f32],
+) {
     for (at, row) in rows.iter().enumerate() {
         let mut norm = 0.0;
         for k in 0..EMBEDDING {
             let v = row[k] - mean[k];
-            columns[k * width + at] = v;
+            columns[k * width + first + at] = v;
             norm += v * v;
         }
-        norms[at] = norm;
+        norms[first + at] = norm;
     }
 }
 

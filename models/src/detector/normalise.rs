@@ -64,18 +64,42 @@ pub(crate) fn features_into(window: &[f32], features: &mut [f32]) {
 pub(crate) fn sequence_into(readings: &[f32], reference: usize, features: &mut [f32]) {
     let padded = readings.len() + 2 * MARGIN;
     assert_eq!(features.len(), padded * FEATURES, "one row of features for each padded reading");
-    let mut scratch = Vec::with_capacity(reference);
-    let mut values: Vec<f32> = readings.iter().map(|v| v.clamp(-READING_MAX, READING_MAX)).collect();
-    let scale = Scale::of(&values[..reference], &mut scratch);
-    values.iter_mut().for_each(|v| *v = scale.apply(*v));
-    let steps: Vec<f32> = values[..reference].windows(2).map(|pair| pair[1] - pair[0]).collect();
-    let usual = Scale { centre: 0.0, ..Scale::of(&steps, &mut scratch) };
-    let mut before = values[mirror(0, values.len())];
-    for (padded, row) in features.chunks_exact_mut(FEATURES).enumerate() {
-        let value = values[mirror(padded, values.len())];
-        let step = if padded == 0 { 0.0 } else { value - before };
-        row.copy_from_slice(&[value, step, usual.apply(step)]);
-        before = value;
+    Normaliser::of(&readings[..reference]).rows_into(readings, 0, features);
+}
+
+/// The scales of values and of steps.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Normaliser {
+    value: Scale,
+    step: Scale,
+}
+
+impl Normaliser {
+    /// As `readings`, of which there are two at least, have them.
+    pub(crate) fn of(readings: &[f32]) -> Self {
+        let mut scratch = Vec::with_capacity(readings.len());
+        let mut values: Vec<f32> = readings.iter().map(|v| v.clamp(-READING_MAX, READING_MAX)).collect();
+        let value = Scale::of(&values, &mut scratch);
+        values.iter_mut().for_each(|v| *v = value.apply(*v));
+        let steps: Vec<f32> = values.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        Self { value, step: Scale { centre: 0.0, ..Scale::of(&steps, &mut scratch) } }
+    }
+
+    /// A reading in its scale.
+    pub(crate) fn value(&self, reading: f32) -> f32 {
+        self.value.apply(reading.clamp(-READING_MAX, READING_MAX))
+    }
+
+    /// Fills as many rows of features as there is room for, from the padded place `first` on.
+    pub(crate) fn rows_into(&self, readings: &[f32], first: usize, features: &mut [f32]) {
+        let at = |padded: usize| self.value(readings[mirror(padded, readings.len())]);
+        let mut before = at(first.saturating_sub(1));
+        for (padded, row) in (first..).zip(features.chunks_exact_mut(FEATURES)) {
+            let value = at(padded);
+            let step = if padded == 0 { 0.0 } else { value - before };
+            row.copy_from_slice(&[value, step, self.step.apply(step)]);
+            before = value;
+        }
     }
 }
 

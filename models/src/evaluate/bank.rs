@@ -3,9 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::baseline::raw_with_bank;
-use super::{ALPHA, BATCH, CalibratedReport, Labelled, auroc, calibrated_report, vus_pr};
+use super::product::Walker;
+use super::{ALPHA, CalibratedReport, Labelled, auroc, calibrated_report, vus_pr};
+use crate::bank::BankScorer;
 use crate::conformal::Calibration;
-use crate::scorer::{ScoreError, Scorer};
+use crate::scorer::{ScoreError, WindowScore};
 use crate::series::{STRIDE, window_starts};
 use crate::{BANK_READINGS_MAX, BANK_READINGS_MIN, WINDOW};
 
@@ -41,43 +43,57 @@ pub(super) struct Banked {
     calibration: Calibration,
 }
 
-/// None where the prefix is too short for a bank.
+impl Banked {
+    pub(super) fn vus_pr(&self) -> f64 {
+        self.vus_pr
+    }
+}
+
+/// None where the prefix is too short for a bank. Windows follow each other as they do in the plant: the bank grows with
+/// them.
 pub(super) fn judge(
-    scorer: &mut Scorer,
+    scorer: &mut BankScorer,
     recording: &Labelled,
     period: usize,
 ) -> Result<Option<Banked>, ScoreError> {
     let prefix = recording.prefix;
-    if prefix < BANK_READINGS_MIN {
+    if prefix < BANK_READINGS_MIN || recording.values.len() < prefix + WINDOW {
         return Ok(None);
     }
     let labels = &recording.labels[prefix..];
-    let starts: Vec<usize> =
-        window_starts(labels.len(), STRIDE).into_iter().map(|start| start + prefix).collect();
     let (mut network, mut raw) = (vec![0.0; labels.len()], vec![0.0; labels.len()]);
     let mut counts = vec![0.0_f32; labels.len()];
     let mut windows = Vec::new();
-    for part in starts.chunks(BATCH) {
-        let views: Vec<(&[f32], &[f32])> = part.iter().map(|start| with_bank(recording, *start)).collect();
-        for ((start, view), score) in part.iter().zip(&views).zip(scorer.score_with_bank(&views)?) {
-            let at = start - prefix;
-            let readings = score.readings.unwrap_or_else(|| vec![score.score; WINDOW].into());
-            for (i, (model, plain)) in readings.iter().zip(raw_with_bank(view.0, view.1)).enumerate() {
-                network[at + i] += model;
-                raw[at + i] += plain;
-                counts[at + i] += 1.0;
-            }
-            windows.push((labels[at..at + WINDOW].contains(&true), score.score, score.abnormal));
+    let threshold = scorer.threshold();
+    let mut note = |at: usize, score: WindowScore| {
+        let (window, bank) = with_bank(recording, prefix + at);
+        let readings = score.readings.unwrap_or_else(|| vec![score.score; WINDOW].into());
+        for (i, (model, plain)) in readings.iter().zip(raw_with_bank(window, bank)).enumerate() {
+            network[at + i] += model;
+            raw[at + i] += plain;
+            counts[at + i] += 1.0;
         }
+        let abnormal = f64::from(score.score) > threshold;
+        windows.push((labels[at..at + WINDOW].contains(&true), score.score, abnormal));
+    };
+    let (mut walker, first) = Walker::begin(scorer, &recording.values, prefix)?;
+    note(0, first);
+    for at in &window_starts(labels.len(), STRIDE)[1..] {
+        let score = walker.at(prefix + at)?;
+        note(*at, score);
     }
     let figure = |sums: &[f32]| {
         let means: Vec<f32> = sums.iter().zip(&counts).map(|(sum, count)| sum / count).collect();
         vus_pr(&means, labels, period).expect("an anomaly lies after the prefix")
     };
     let mut calm = Vec::new();
-    for start in window_starts(prefix - BANK_READINGS_MIN, STRIDE) {
-        let view = with_bank(recording, start + BANK_READINGS_MIN);
-        calm.push(scorer.score_with_bank(&[view])?[0].score);
+    let starts = window_starts(prefix - BANK_READINGS_MIN, STRIDE);
+    if let Some((first, rest)) = starts.split_first() {
+        let (mut walker, score) = Walker::begin(scorer, &recording.values, first + BANK_READINGS_MIN)?;
+        calm.push(score.score);
+        for start in rest {
+            calm.push(walker.at(start + BANK_READINGS_MIN)?.score);
+        }
     }
     Ok(Some(Banked {
         vus_pr: figure(&network),

@@ -5,17 +5,23 @@
 
 mod bank;
 pub(crate) mod baseline;
+mod curve;
+mod faults;
 mod files;
+pub(crate) mod product;
 mod vus;
 
 use serde::{Deserialize, Serialize};
 
 pub use bank::BankReport;
+pub use curve::{Curve, precision_recall};
+pub use faults::{Fault, FaultReport, faults};
 pub use files::{FileError, Labelled};
+pub use product::{SeriesVerdict, VerdictReport};
 pub use vus::{period, vus_pr};
 
 use crate::WINDOW;
-use crate::catalog::ModelKind;
+use crate::bank::BankScorer;
 use crate::conformal::Calibration;
 use crate::scorer::{ScoreError, Scorer};
 use crate::series::{STRIDE, window_starts};
@@ -24,7 +30,7 @@ use crate::series::{STRIDE, window_starts};
 const BATCH: usize = 32;
 
 /// Largest p-value that is abnormal where a sensor is calibrated.
-const ALPHA: f64 = 0.05;
+pub(crate) const ALPHA: f64 = 0.05;
 
 /// Seed of the scores by chance.
 const CHANCE_SEED: u64 = 1;
@@ -55,6 +61,12 @@ pub struct SeriesReport {
     pub period: usize,
     /// VUS-PR.
     pub vus_pr: Methods,
+    /// VUS-PR of the model with a bank; absent where the prefix is too short for one.
+    #[serde(default)]
+    pub vus_pr_bank: Option<f64>,
+    /// Verdicts on its windows as the plant gives them.
+    #[serde(default)]
+    pub verdict: Option<SeriesVerdict>,
 }
 
 /// Figures over windows of all recordings, each positive if it holds a labelled reading.
@@ -102,6 +114,10 @@ pub struct EvaluationReport {
     pub windows: WindowReport,
     /// Verdicts on windows by each sensor's calibration.
     pub calibrated: CalibratedReport,
+    /// Verdicts on windows as the plant gives them: with a bank and a threshold of the sensor's own where there is enough
+    /// of its past.
+    #[serde(default)]
+    pub verdict: VerdictReport,
     /// The same with a bank for each window. None where no recording has a long enough prefix, or for a model that
     /// takes no bank.
     pub bank: Option<BankReport>,
@@ -119,6 +135,8 @@ struct Judged {
     /// From windows of the prefix.
     calibration: Calibration,
     banked: Option<bank::Banked>,
+    product: product::Judged,
+    curve: Curve,
 }
 
 impl Judged {
@@ -128,25 +146,33 @@ impl Judged {
     }
 }
 
-/// Evaluates a model on labelled recordings.
+/// Evaluates a model on labelled recordings; gives the scores of their readings as well.
+///
+/// `bank` is the same model's; `None` for a model that takes none.
 ///
 /// Recordings that are shorter than a window, or have an anomaly in their prefix or none after it, are skipped.
 ///
 /// # Errors
 ///
 /// As [`Scorer::score`].
-pub fn evaluate(scorer: &mut Scorer, recordings: &[Labelled]) -> Result<EvaluationReport, ScoreError> {
+pub fn evaluate(
+    scorer: &mut Scorer,
+    bank: &mut Option<BankScorer>,
+    recordings: &[Labelled],
+) -> Result<(EvaluationReport, Vec<Curve>), ScoreError> {
     let mut judged = Vec::new();
     let mut skipped = Vec::new();
     for recording in recordings {
         match reason_to_skip(recording) {
             Some(reason) => skipped.push(format!("{}: {reason}", recording.name)),
-            None => judged.push(judge(scorer, recording)?),
+            None => judged.push(judge(scorer, bank, recording)?),
         }
     }
     let banked: Vec<bank::Banked> = judged.iter_mut().filter_map(|judged| judged.banked.take()).collect();
     let info = scorer.info();
-    Ok(EvaluationReport {
+    let mut curves = Vec::with_capacity(judged.len());
+    let mut products = Vec::with_capacity(judged.len());
+    let report = EvaluationReport {
         digest_sha256: info.digest_sha256.clone(),
         threshold: info.threshold,
         vus_pr: mean(&judged),
@@ -155,10 +181,19 @@ pub fn evaluate(scorer: &mut Scorer, recordings: &[Labelled]) -> Result<Evaluati
             judged.iter().map(|judged| (&judged.calibration, judged.scores())),
             ALPHA,
         ),
+        verdict: VerdictReport::default(),
         bank: bank::report(&banked),
-        series: judged.into_iter().map(|judged| judged.report).collect(),
+        series: judged
+            .into_iter()
+            .map(|judged| {
+                curves.push(judged.curve);
+                products.push(judged.product);
+                judged.report
+            })
+            .collect(),
         skipped,
-    })
+    };
+    Ok((EvaluationReport { verdict: product::report(&products), ..report }, curves))
 }
 
 fn reason_to_skip(recording: &Labelled) -> Option<&'static str> {
@@ -174,7 +209,11 @@ fn reason_to_skip(recording: &Labelled) -> Option<&'static str> {
     }
 }
 
-fn judge(scorer: &mut Scorer, recording: &Labelled) -> Result<Judged, ScoreError> {
+fn judge(
+    scorer: &mut Scorer,
+    bank: &mut Option<BankScorer>,
+    recording: &Labelled,
+) -> Result<Judged, ScoreError> {
     let (network, raw) = reading_scores(scorer, &recording.values)?;
     let labels = &recording.labels[recording.prefix..];
     let width = period(&recording.values);
@@ -186,23 +225,34 @@ fn judge(scorer: &mut Scorer, recording: &Labelled) -> Result<Judged, ScoreError
         raw_neighbour: figure(&raw[recording.prefix..]),
         network: figure(&network[recording.prefix..]),
     };
+    let product = product::judge(scorer, bank, recording)?;
+    let banked = match bank.as_mut() {
+        Some(bank) => bank::judge(bank, recording, width)?,
+        None => None,
+    };
+    let curve = Curve {
+        name: recording.name.clone(),
+        values: recording.values.clone(),
+        labels: recording.labels.clone(),
+        prefix: recording.prefix,
+        window: network.clone(),
+        bank: product.readings.clone(),
+    };
     let report = SeriesReport {
         name: recording.name.clone(),
         readings: labels.len(),
         anomalies: vus::runs(labels).len(),
         period: width,
         vus_pr,
+        vus_pr_bank: banked.as_ref().map(bank::Banked::vus_pr),
+        verdict: Some(product.verdict.clone()),
     };
     let mut prefix = Vec::new();
     for start in window_starts(recording.prefix, STRIDE) {
         prefix.push(scorer.score(&[&recording.values[start..start + WINDOW]])?[0].score);
     }
-    let banked = match scorer.info().kind {
-        ModelKind::Detector => bank::judge(scorer, recording, width)?,
-        ModelKind::Gru => None,
-    };
     let windows = window_scores(scorer, recording)?;
-    Ok(Judged { report, windows, calibration: Calibration::new(prefix), banked })
+    Ok(Judged { report, windows, calibration: Calibration::new(prefix), banked, product, curve })
 }
 
 /// Scores per reading by network and raw neighbour, from overlapping windows over the whole recording.
@@ -341,14 +391,21 @@ mod tests {
             labels: labels[..700].to_vec(),
             prefix: 0,
         };
-        let mut scorer = Scorer::new(&Model::builtin_detector(), &DeviceSpec::cpu()).unwrap();
-        let report = evaluate(&mut scorer, &[good, late, short]).unwrap();
+        let model = Model::builtin_detector();
+        let mut scorer = Scorer::new(&model, &DeviceSpec::cpu()).unwrap();
+        let (report, curves) =
+            evaluate(&mut scorer, &mut BankScorer::new(&model), &[good, late, short]).unwrap();
+        assert_eq!((curves.len(), curves[0].window.len()), (1, 3_000));
         assert_eq!((report.series.len(), report.skipped.len()), (1, 2));
         let figures = report.series[0].vus_pr;
         assert!(figures.network > 0.5 && figures.raw_neighbour > 0.5, "{figures:?}");
         assert!(figures.random < 0.1 && figures.everything < 0.1, "{figures:?}");
         assert!(report.windows.positive > 0 && report.windows.positive < report.windows.windows);
         assert_eq!(report.windows.auroc.everything, 0.5);
+        let own = report.series[0].verdict.as_ref().unwrap();
+        assert_eq!((own.mode.as_str(), own.threshold_from.as_str()), ("bank", "model"));
+        assert_eq!(report.verdict.windows, report.windows.windows);
+        assert!(report.verdict.auroc > 0.9, "{:?}", report.verdict);
         let bank = report.bank.unwrap();
         assert_eq!((bank.recordings, bank.windows), (1, report.windows.windows));
         assert!(bank.vus_pr > 0.5 && bank.vus_pr_raw_neighbour > 0.5 && bank.auroc > 0.9, "{bank:?}");

@@ -28,11 +28,11 @@ pub struct HeldOut {
 /// Figures of windows with a bank.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BankFigures {
-    /// Contrast above which `false_alarm_rate` of the clean windows lie.
+    /// Contrast above which a window is abnormal.
     pub threshold: f64,
     /// Clean windows; as many with an anomaly each.
     pub clean_windows: usize,
-    /// Share of clean windows above the threshold, by its making.
+    /// Share of clean windows above the threshold. Recordings have anomalies of their own, so not all of it is false.
     pub false_alarm_rate: f64,
     /// Share of windows with an injected anomaly above the threshold.
     pub recall: f64,
@@ -101,7 +101,8 @@ impl ModelCard {
             threshold: info.threshold,
             bank_threshold: info.bank_threshold,
             threshold_from: format!(
-                "{} clean windows of held-out sensors; {} of them score above it",
+                "windows alone: {} clean windows of held-out sensors, {} of which score above it; with a bank: a constant, in \
+                 units of the sensor's own past",
                 trained.held_out.clean_windows, trained.held_out.false_alarm_rate
             ),
             training,

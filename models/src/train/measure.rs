@@ -7,6 +7,7 @@ use super::inject::Kind;
 use super::sample::{batch, clean, rng_of, with_bank};
 use super::{Corpus, HELD_OUT_STEP, TrainError};
 use crate::catalog::Model;
+use crate::detector::contrast;
 use crate::device::DeviceSpec;
 use crate::scorer::Scorer;
 
@@ -20,7 +21,8 @@ const WINDOWS_PER_BANK: usize = 4;
 /// Measures `model` on `windows` clean windows of `held_out` and on as many with an anomaly each, and on a quarter
 /// of that with banks where recordings are long enough for them.
 ///
-/// The thresholds are those above which 5 % of the clean windows come out. The model's own don't matter.
+/// The threshold of windows alone is that above which 5 % of the clean windows come out; with banks it is a given one, and the
+/// share of clean windows above it is measured. The model's own don't matter.
 ///
 /// # Errors
 ///
@@ -37,7 +39,7 @@ pub fn measure(model: &Model, held_out: &Corpus, windows: usize, seed: u64) -> R
         let views: Vec<&[f32]> = windows.iter().map(Vec::as_slice).collect();
         Ok(scorer.score(&views)?.iter().map(|score| score.score).collect())
     };
-    let figures = Figures::new(score(&normal)?, score(&anomalous.windows)?, &anomalous.kinds);
+    let figures = Figures::new(score(&normal)?, score(&anomalous.windows)?, &anomalous.kinds, None);
     let banked = with_bank(held_out, windows.div_ceil(WINDOWS_PER_BANK), &mut rng);
     let bank = if banked.clean.is_empty() {
         None
@@ -48,11 +50,12 @@ pub fn measure(model: &Model, held_out: &Corpus, windows: usize, seed: u64) -> R
             Ok(scorer.score_with_bank(&views)?.iter().map(|score| score.score).collect())
         };
         let clean = score(&banked.clean)?;
-        let figures = Figures::new(clean, score(&banked.anomalous)?, &banked.kinds);
+        let given = Some(contrast::BANK_THRESHOLD);
+        let figures = Figures::new(clean, score(&banked.anomalous)?, &banked.kinds, given);
         Some(BankFigures {
             threshold: figures.threshold,
             clean_windows: banked.clean.len(),
-            false_alarm_rate: FALSE_ALARMS,
+            false_alarm_rate: figures.above,
             recall: figures.recall,
             recall_by_kind: figures.recall_by_kind,
             auroc: figures.auroc,
@@ -71,16 +74,21 @@ pub fn measure(model: &Model, held_out: &Corpus, windows: usize, seed: u64) -> R
 
 struct Figures {
     threshold: f64,
+    /// Share of the clean windows above it.
+    above: f64,
     recall: f64,
     recall_by_kind: BTreeMap<String, f64>,
     auroc: f64,
 }
 
 impl Figures {
-    /// From scores of clean windows, of which there is one at least, and of windows with an anomaly of a kind each.
-    fn new(mut clean: Vec<f32>, anomalous: Vec<f32>, kinds: &[Kind]) -> Self {
+    /// From scores of clean windows, of which there is one at least, and of windows with an anomaly of a kind each, at the
+    /// threshold given or at the one that a share of the clean windows exceeds.
+    fn new(mut clean: Vec<f32>, anomalous: Vec<f32>, kinds: &[Kind], given: Option<f64>) -> Self {
         clean.sort_by(f32::total_cmp);
-        let threshold = f64::from(clean[((1.0 - FALSE_ALARMS) * clean.len() as f64) as usize]);
+        let highest = f64::from(clean[((1.0 - FALSE_ALARMS) * clean.len() as f64) as usize]);
+        let threshold = given.unwrap_or(highest);
+        let below = clean.partition_point(|score| f64::from(*score) <= threshold);
         let mut counts: BTreeMap<String, (f64, f64)> = BTreeMap::new();
         for (score, kind) in anomalous.iter().zip(kinds) {
             let (above, all) = counts.entry(format!("{kind:?}").to_lowercase()).or_default();
@@ -90,7 +98,13 @@ impl Figures {
         let above: f64 = counts.values().map(|(above, _)| above).sum();
         let auroc = crate::evaluate::auroc(&anomalous, &clean);
         let recall_by_kind = counts.into_iter().map(|(kind, (above, all))| (kind, above / all)).collect();
-        Self { threshold, recall: above / anomalous.len().max(1) as f64, recall_by_kind, auroc }
+        Self {
+            threshold,
+            above: (clean.len() - below) as f64 / clean.len() as f64,
+            recall: above / anomalous.len().max(1) as f64,
+            recall_by_kind,
+            auroc,
+        }
     }
 }
 
@@ -100,10 +114,13 @@ mod tests {
 
     #[test]
     fn figures_count_what_lies_above_the_threshold() {
-        let clean = (0..100).map(|i| i as f32).collect();
+        let clean: Vec<f32> = (0..100).map(|i| i as f32).collect();
         let kinds = [Kind::Spike, Kind::Spike, Kind::Level, Kind::Stuck];
-        let figures = Figures::new(clean, vec![95.0, 95.5, 200.0, 0.0], &kinds);
-        assert_eq!((figures.threshold, figures.recall), (95.0, 0.5));
+        let figures = |given| Figures::new(clean.clone(), vec![95.0, 95.5, 200.0, 0.0], &kinds, given);
+        let given = figures(Some(49.5));
+        assert_eq!((given.threshold, given.above, given.recall), (49.5, 0.5, 0.75));
+        let figures = figures(None);
+        assert_eq!((figures.threshold, figures.above, figures.recall), (95.0, 0.04, 0.5));
         let by_kind: Vec<(&str, f64)> =
             figures.recall_by_kind.iter().map(|(kind, recall)| (kind.as_str(), *recall)).collect();
         assert_eq!(by_kind, [("level", 1.0), ("spike", 0.5), ("stuck", 0.0)]);

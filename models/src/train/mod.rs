@@ -7,6 +7,7 @@ mod loss;
 mod measure;
 mod optimiser;
 mod sample;
+mod unseen;
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use card::{BankFigures, HeldOut, ModelCard, TrainingFacts};
 pub use corpus::{Corpus, CorpusError, Recording};
 pub use measure::measure;
+pub use unseen::{Unseen, UnseenFigures, unseen};
 
 use crate::catalog::Model;
 use crate::detector::{

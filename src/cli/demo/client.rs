@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -16,8 +17,14 @@ pub(super) struct Plant {
 }
 
 impl Plant {
-    pub(super) fn new(address: SocketAddr) -> Result<Self, String> {
-        let http = Client::builder().no_proxy().timeout(TIMEOUT).build().map_err(|e| e.to_string())?;
+    /// # Errors
+    /// When `token` cannot stand in a header.
+    pub(super) fn new(address: SocketAddr, token: &str) -> Result<Self, String> {
+        let mut bearer = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|e| e.to_string())?;
+        bearer.set_sensitive(true);
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, bearer)]);
+        let http = Client::builder().no_proxy().timeout(TIMEOUT).default_headers(headers).build();
+        let http = http.map_err(|e| e.to_string())?;
         Ok(Self { http, base: format!("http://{address}") })
     }
 
@@ -48,6 +55,12 @@ impl Plant {
     ) -> Result<(), String> {
         let body = json!({ "start": start, "interval_s": interval_s, "values": values });
         sent(self.http.post(format!("{}/api/sensors/{id}/readings", self.base)).json(&body)).await.map(|_| ())
+    }
+
+    /// Sends what a camera counts.
+    pub(super) async fn saw(&self, source: &str, at: &str, counts: &Value) -> Result<(), String> {
+        let body = json!({ "source": source, "observed_at": at, "counts": counts });
+        sent(self.http.post(format!("{}/api/v1/observations", self.base)).json(&body)).await.map(|_| ())
     }
 
     /// The score of a window that is not stored.

@@ -1,9 +1,13 @@
-//! `nightshift demo`: a plant of five sensors that replays real recordings, a reading a second, and judges them.
+//! `nightshift demo`: a plant of five sensors that replays real recordings, a reading a second, and judges them, with a second
+//! model tried beside the first; and a chase of simulated vehicles.
 //!
-//! Everything goes through the server's own HTTP interface on a loopback socket, as it would from real sensors.
+//! Everything goes through the server's own interfaces on a loopback socket, as it would from real devices.
 
 mod client;
+mod headsets;
+mod patrol;
 mod recordings;
+mod shadow;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -12,13 +16,17 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use nightshift_actors::{By, IdentityError, random_secret};
 use nightshift_domain::Timestamp;
+use nightshift_domain::identity::{MachineToken, NewMachineToken, Scope};
 use nightshift_domain::sensing::WINDOW_READINGS;
 use nightshift_kernel::Clock;
+use secrecy::ExposeSecret;
 use serde_json::Value;
+use tokio::task::JoinHandle;
 
 use super::{CommandError, Common, configure, output, progress, runtime};
-use crate::config::{Config, Environment};
+use crate::config::{Config, Environment, Secret};
 use crate::log;
 use crate::serve::Server;
 use client::Plant;
@@ -35,6 +43,8 @@ const CALIBRATION_STRIDE: usize = 360;
 const CALIBRATION_FACTOR: f64 = 2.5;
 /// How long the plant may take until a device can score.
 const READY_DEADLINE: Duration = Duration::from_secs(600);
+/// How long the demo's token lives if the demo is killed before it can revoke it.
+const TOKEN_LIFE: Duration = Duration::from_secs(86_400);
 /// Pause between two questions whether it is ready.
 const READY_PAUSE: Duration = Duration::from_millis(50);
 
@@ -85,6 +95,14 @@ fn prepare(config: &mut Config, common: &Common) -> Scratch {
     if common.listen.is_none() && TcpListener::bind(config.http.listen).is_err() {
         config.http.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     }
+    patrol::prepare(config);
+    shadow::prepare(config);
+    // The doctors of the demo's headsets register with it.
+    if config.identity.admin_code.is_none() {
+        config.identity.admin_code = Some(Secret::new(random_secret().expose_secret()));
+    }
+    // The recordings come at a machine's pace.
+    config.http.rate_limit.enabled = false;
     if config.log.level == "info" {
         "warn".clone_into(&mut config.log.level);
     }
@@ -93,22 +111,42 @@ fn prepare(config: &mut Config, common: &Common) -> Scratch {
 
 async fn demo(config: Config, args: &DemoArgs, json: bool) -> Result<bool, CommandError> {
     let clock = Clock::system();
+    let (fleet, admin_code) = (config.fleet.clone(), config.identity.admin_code.clone());
     let server = Server::start(config, clock.clone()).await.map_err(CommandError::failed)?;
-    let plant = Plant::new(server.address()).map_err(CommandError::Failed)?;
+    let (token, secret) = own_token(&server, &clock).await.map_err(CommandError::failed)?;
+    let plant = Plant::new(server.address(), &secret).map_err(CommandError::Failed)?;
+    let patrol = (!args.once).then(|| patrol::begin(&fleet, server.address(), &clock, json));
+    let wearing = admin_code.filter(|_| !args.once).map(|code| {
+        tokio::spawn(headsets::play(server.address(), code.expose().to_owned(), clock.clone(), json))
+    });
     let played = tokio::select! {
-        played = play(&plant, &clock, server.address(), args, json) => played,
+        played = play(&plant, &clock, &server, args, json) => played,
         _ = super::serve::told_to_stop() => Ok(()),
         lost = server.escalated() => Err(format!("a part is lost that the plant cannot do without: {lost}")),
     };
+    patrol.iter().chain(&wearing).for_each(JoinHandle::abort);
+    if let Err(error) = server.identity().revoke_token(token.id, By::system()).await {
+        tracing::warn!(error = %error, "the demo's token could not be revoked; it ends by itself");
+    }
     let clean = server.stop().await;
     played.map_err(CommandError::Failed)?;
     Ok(clean)
 }
 
+/// The demo's own machine token: it sends readings as real sensors do.
+async fn own_token(server: &Server, clock: &Clock) -> Result<(MachineToken, String), IdentityError> {
+    let now = Timestamp::from_us(clock.now_us());
+    let name = format!("demo {now}").parse().expect("a time is a name to show");
+    let scopes =
+        [Scope::SensingRead, Scope::SensingWrite, Scope::SensingManage, Scope::ObservationWrite].into();
+    let new = NewMachineToken { name, scopes, expires_at: Some(now + TOKEN_LIFE) };
+    server.identity().create_token(new, By::system()).await
+}
+
 async fn play(
     plant: &Plant,
     clock: &Clock,
-    address: SocketAddr,
+    server: &Server,
     args: &DemoArgs,
     json: bool,
 ) -> Result<(), String> {
@@ -122,7 +160,7 @@ async fn play(
         return Ok(());
     }
     if !json {
-        welcome(address);
+        welcome(server);
     }
     show(&verdicts, json);
     let mut shown = words(&verdicts);
@@ -136,6 +174,7 @@ async fn play(
             plant.push(recording.id, &at, INTERVAL_S, &[tape.live(n)]).await?;
         }
         if (n + 1) % READINGS_PER_ROUND == 0 {
+            plant.saw(recordings::CAMERA, &at, &recordings::cars(&tapes, n)).await?;
             let verdicts = plant.analyze_all().await?;
             let changed: Vec<Value> = verdicts
                 .iter()
@@ -188,15 +227,23 @@ async fn threshold(plant: &Plant, history: &[f64]) -> Result<f64, String> {
     Ok(CALIBRATION_FACTOR * median)
 }
 
-fn welcome(address: SocketAddr) {
+fn welcome(server: &Server) {
+    let address = server.address();
+    let sign_in = server.take_made_password().map_or_else(
+        || "with the password that it was given".to_owned(),
+        |password| format!("with the password {}", password.expose_secret()),
+    );
     output::line(&format!(
-        "The plant runs. Five sensors replay real recordings, one reading a second.
+        "The plant runs. Five sensors replay real recordings, one reading a second; five police cars chase a runner;
+three VR headsets play diagnoses.
 
   sensors   http://{address}/
   API       http://{address}/docs
+  roadblock http://{address}/api/v1/fleet/plans
   tree      http://{address}/api/v1/system/tree
   metrics   http://{address}/metrics
 
+Sign in as `admin` {sign_in}. The demo itself sends with a machine token of its own.
 Verdicts that change are printed here. Ctrl-C ends the demo.
 "
     ));

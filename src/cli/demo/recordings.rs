@@ -70,6 +70,20 @@ pub(super) const RECORDINGS: [Recording; 5] = [
     },
 ];
 
+/// The camera at the gate.
+pub(super) const CAMERA: &str = "gate-camera";
+/// The recording that it is made of.
+const GATE: &str = "gate-occupancy";
+/// Share of the gate's road that a car takes, percent.
+const CAR_PERCENT: f64 = 2.0;
+
+/// What a camera at the gate counts with the `n`th reading: the road's recorded occupancy as cars.
+pub(super) fn cars(tapes: &[Tape], n: usize) -> Value {
+    let gate = RECORDINGS.iter().position(|recording| recording.id == GATE).and_then(|i| tapes.get(i));
+    let cars = gate.map_or(0.0, |tape| (tape.live(n) / CAR_PERCENT).round().clamp(0.0, 1_000.0));
+    json!({ "car": cars as u32 })
+}
+
 /// The values of a recording, cut where the live part begins.
 pub(super) struct Tape {
     values: Vec<f64>,
@@ -114,6 +128,14 @@ impl Tape {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_camera_counts_what_was_recorded() {
+        let tapes: Vec<Tape> = RECORDINGS.iter().map(|r| r.tape().expect(r.id)).collect();
+        let counts: Vec<u64> = (0..600).map(|n| cars(&tapes, n)["car"].as_u64().expect("a count")).collect();
+        assert!(counts.iter().max() > counts.iter().min(), "the road is not always the same");
+        assert!(counts.iter().all(|n| *n <= 50), "{counts:?}");
+    }
 
     #[test]
     fn every_recording_fills_a_window_and_has_a_live_part() {

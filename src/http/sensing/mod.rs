@@ -1,16 +1,19 @@
-//! `/api/sensors`, `/api/analyze`, `/api/results`, `/api/config/schedule` and `/api/proxy`.
+//! `/api/sensors`, `/api/analyze`, `/api/results`, `/api/config/schedule`, `/api/proxy` and `/api/v1/models`.
 
 pub(super) mod analyze;
+pub(super) mod models;
 pub(super) mod proxy;
 pub(super) mod push;
 pub(super) mod readings;
 pub(super) mod results;
 pub(super) mod schedule;
+pub(super) mod scores;
 pub(super) mod sensors;
 pub(super) mod types;
 
 use axum::http::StatusCode;
 use nightshift_actors::SensingError;
+use nightshift_domain::sensing::LineupError;
 
 use super::extract::invalid_body;
 use super::problem::Problem;
@@ -24,6 +27,17 @@ impl From<SensingError> for Problem {
             SensingError::Exists(_) => Self::new(StatusCode::CONFLICT, "SENSOR_EXISTS", error.to_string()),
             SensingError::LimitReached { .. } => {
                 Self::new(StatusCode::CONFLICT, "SENSOR_LIMIT_REACHED", error.to_string())
+            }
+            SensingError::UnknownModel(_) => {
+                Self::new(StatusCode::NOT_FOUND, "MODEL_NOT_FOUND", error.to_string())
+            }
+            SensingError::Lineup(ref refused) => {
+                let code = match refused {
+                    LineupError::Live(_) => "MODEL_LIVE",
+                    LineupError::NotShadow(_) => "MODEL_NOT_SHADOW",
+                    LineupError::NothingToUndo => "NOTHING_PROMOTED",
+                };
+                Self::new(StatusCode::CONFLICT, code, error.to_string())
             }
             SensingError::Invalid(text) => invalid_body(&[], text),
             SensingError::Overloaded { retry_after } => Self::overloaded(retry_after.as_secs()),

@@ -3,7 +3,8 @@
 use nightshift_actors::{DirectVerdict, Freshness, SensorView};
 use nightshift_domain::Timestamp;
 use nightshift_domain::sensing::{
-    Account, Basis, Provenance, ResultRecord, SensorSpec, WINDOW_READINGS, WindowFacts,
+    Account, AnomalyKind, Basis, CalibrationMethod, Explanation, Provenance, ResultRecord, ScoreMode,
+    SensorSpec, Verdict, WINDOW_READINGS, WindowFacts,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -168,6 +169,16 @@ pub(crate) struct ResultOut {
     /// SHA-256 of the model's weights.
     #[serde(skip_serializing_if = "Option::is_none")]
     digest: Option<String>,
+    /// What a model compared the window with: itself alone (`window`), or what its sensor did before as well (`bank`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "bank")]
+    mode: Option<ScoreMode>,
+    /// The bank, where there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bank: Option<BankOut>,
+    /// Whether the threshold is the sensor's own, from its past. Before there is enough of it, it is the model's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    calibrated: Option<bool>,
     /// Where the threshold comes from: the sensor's own past; absent where it is the model's or was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     calibration: Option<CalibrationOut>,
@@ -178,9 +189,60 @@ pub(crate) struct ResultOut {
     window: Option<WindowOut>,
     /// Why there is no verdict, or what degraded on the way to it.
     reason: Option<String>,
+    /// What an abnormal window looks like, and where; absent for other results.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explanation: Option<ExplanationOut>,
     /// Score of each reading, for values that were handed in.
     #[serde(skip_serializing_if = "Option::is_none")]
     reading_scores: Option<Vec<f32>>,
+}
+
+/// What an abnormal window looks like, and where.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Explanation)]
+pub(crate) struct ExplanationOut {
+    /// `spike`, `level_shift`, `drift`, `stuck`, `noise_burst`, `saturation`, `periodicity`, `dropout`, `gap`,
+    /// `out_of_bounds`, or `unusual` where it fits none of them.
+    #[schema(value_type = String, example = "level_shift")]
+    kind: AnomalyKind,
+    /// Its first reading, counted from 0 in the window.
+    #[schema(example = 430)]
+    first_reading: u32,
+    /// Its last reading.
+    #[schema(example = 719)]
+    last_reading: u32,
+    /// Time of the first reading; absent for values that were handed in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    start: Option<Timestamp>,
+    /// Time of the last reading.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    end: Option<Timestamp>,
+    /// Whether it reaches the window's last reading: it may go on.
+    ongoing: bool,
+    /// The sentence for people, in the plant's local time.
+    text: SentenceOut,
+}
+
+/// A sentence in each language.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Sentence)]
+pub(crate) struct SentenceOut {
+    /// English.
+    #[schema(example = "Level shift at 14:20: 3.1 mg/L higher")]
+    en: String,
+    /// Korean.
+    #[schema(example = "14:20 수준 변화: 3.1 mg/L 높아짐")]
+    ko: String,
+}
+
+impl From<Explanation> for ExplanationOut {
+    fn from(explanation: Explanation) -> Self {
+        let Explanation { kind, first_reading, last_reading, start, end, ongoing, text } = explanation;
+        let text = SentenceOut { en: text.en, ko: text.ko };
+        Self { kind, first_reading, last_reading, start, end, ongoing, text }
+    }
 }
 
 /// What a sensor's own threshold rests on.
@@ -193,6 +255,25 @@ pub(crate) struct CalibrationOut {
     /// The share of windows like those that may be called abnormal.
     #[schema(example = 0.02)]
     false_alarm_rate: f64,
+    /// What that comes to in 30 days of the schedule: at most so many false alarms.
+    #[schema(example = 14.4)]
+    false_alarms_per_month: Option<f64>,
+    /// `conformal`: at most that share of past windows, well apart, scored higher. `extreme_value`: from a distribution
+    /// fitted to fewer windows that overlap, until there are enough others.
+    #[schema(value_type = String, example = "conformal")]
+    method: CalibrationMethod,
+}
+
+/// The readings before a window that it was compared with: the newest ones before its first.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Bank)]
+pub(crate) struct BankOut {
+    /// How many.
+    #[schema(example = 3630)]
+    readings: u32,
+    /// The oldest so many of them set the scale and the usual distance.
+    #[schema(example = 3600)]
+    anchor_readings: u32,
 }
 
 /// What a window covers.
@@ -222,13 +303,27 @@ impl From<WindowFacts> for WindowOut {
 
 impl ResultOut {
     fn new(result: &'static str, inference_time: Timestamp, provenance: Provenance) -> Self {
-        let (rule, model, digest, calibration) = match provenance.basis {
-            Some(Basis::Rule { rule }) => (Some(rule), None, None, None),
-            Some(Basis::Model { id, digest, calibration }) => (None, Some(id), Some(digest), calibration),
+        let (rule, decided) = match provenance.basis {
+            Some(Basis::Rule { rule }) => (Some(rule), None),
+            Some(Basis::Model { id, digest, calibration, bank }) => {
+                (None, Some((id, digest, calibration, bank)))
+            }
+            None => (None, None),
+        };
+        let calibrated = decided.as_ref().map(|(_, _, calibration, _)| calibration.is_some());
+        let mode = decided.as_ref().map(|(.., bank)| bank.map_or(ScoreMode::Window, |_| ScoreMode::Bank));
+        let (model, digest, calibration, bank) = match decided {
+            Some((id, digest, calibration, bank)) => (Some(id), Some(digest), calibration, bank),
             None => (None, None, None, None),
         };
-        let calibration = calibration
-            .map(|facts| CalibrationOut { windows: facts.windows, false_alarm_rate: facts.false_alarm_rate });
+        let calibration = calibration.map(|facts| CalibrationOut {
+            windows: facts.windows,
+            false_alarm_rate: facts.false_alarm_rate,
+            false_alarms_per_month: facts.false_alarms_per_month,
+            method: facts.method,
+        });
+        let bank =
+            bank.map(|facts| BankOut { readings: facts.readings, anchor_readings: facts.anchor_readings });
         Self {
             id: None,
             sensor_id: None,
@@ -240,12 +335,23 @@ impl ResultOut {
             rule,
             model,
             digest,
+            mode,
+            bank,
+            calibrated,
             calibration,
             device: provenance.device,
             window: provenance.window.map(Into::into),
             reason: provenance.reason,
+            explanation: provenance.explanation.map(Into::into),
             reading_scores: None,
         }
+    }
+}
+
+impl ResultOut {
+    /// Of a window that was judged and not stored.
+    pub(super) fn of_window(verdict: Verdict, inference_time: Timestamp, provenance: Provenance) -> Self {
+        Self::new(verdict.as_str(), inference_time, provenance)
     }
 }
 

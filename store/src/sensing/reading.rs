@@ -1,12 +1,10 @@
 //! Readings, and the one statement that counts and the one that stores a whole group of batches.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::LazyLock;
-
 use nightshift_domain::Timestamp;
 use nightshift_domain::sensing::{Account, Reading, SensorKey};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::dialect::{self, Ladder, LazyLadder, Padded};
+use crate::dialect::{self, ACCOUNT_COLUMNS, ACCOUNTS_ADD, Padded};
 use crate::tx::TxConn;
 use crate::{Db, StoreError, Tx};
 
@@ -24,17 +22,39 @@ pub struct ReadingBatch<'a> {
     pub account: Account,
 }
 
-/// A key and the five counts of an account.
-const ACCOUNT_COLUMNS: usize = 6;
+/// Stores a group of batches and counts them, if nothing stands against any of them: the usual case, in one trip to the
+/// database when there are few. When it answers `false` a part of the group may have been written: the transaction must
+/// be rolled back, and [`readings_insert`] finds out in another which batches are to blame.
+///
+/// # Errors
+/// [`StoreError::Query`], [`StoreError::Aborted`] when the database fails.
+pub async fn readings_insert_all(tx: &mut Tx, batches: &[ReadingBatch<'_>]) -> Result<bool, StoreError> {
+    if batches.iter().any(|batch| sound(batch).is_err()) {
+        return Ok(false);
+    }
+    let sums = sums(batches);
+    let readings: Vec<(i64, Reading)> =
+        batches.iter().flat_map(|b| b.readings.iter().map(|r| (b.sensor_key.0, *r))).collect();
+    if !dialect::fits_one_statement(tx.engine(), sums.len(), readings.len()) {
+        return Ok(accounts_add(tx, &sums).await?.is_none() && insert_all(tx, &readings).await?);
+    }
+    tx.enter("readings_insert_all")?;
+    let done = match &mut tx.conn {
+        TxConn::Sqlite(t) => dialect::readings_count_and_insert_sqlite(t, &sums, &readings).await,
+        TxConn::Postgres(t) => dialect::readings_count_and_insert_postgres(t, &sums, &readings).await,
+    };
+    let touched = tx.leave("readings_insert_all", done)?;
+    Ok(usize::try_from(touched) == Ok(sums.len() + readings.len()))
+}
 
-static ACCOUNTS_ADD: LazyLadder = LazyLock::new(|| {
-    Ladder::new(
-        "UPDATE sensor SET offered = offered + v.column2, stored = stored + v.column3, \
-         duplicate = duplicate + v.column4, late = late + v.column5, rejected = rejected + v.column6 FROM (VALUES",
-        ACCOUNT_COLUMNS,
-        ") AS v WHERE sensor.key = v.column1 AND sensor.removed_at IS NULL",
-    )
-});
+/// What each sensor adds to its account: its key and the five counts.
+fn sums<'a>(batches: impl IntoIterator<Item = &'a ReadingBatch<'a>>) -> Vec<[i64; ACCOUNT_COLUMNS]> {
+    let mut sums: HashMap<SensorKey, Account> = HashMap::new();
+    for batch in batches {
+        *sums.entry(batch.sensor_key).or_default() += batch.account;
+    }
+    sums.into_iter().map(|(key, a)| [key.0, a.offered, a.stored, a.duplicate, a.late, a.rejected]).collect()
+}
 
 /// Stores a group of batches and counts them, with one statement for all counts and one for all readings. A batch that
 /// cannot be stored is refused alone, with nothing of it kept or counted: [`StoreError::Missing`] when its sensor is not
@@ -92,11 +112,7 @@ async fn insert_group(
     tx: &mut Tx,
     group: &[&ReadingBatch<'_>],
 ) -> Result<Option<Vec<Result<(), StoreError>>>, StoreError> {
-    let mut sums: HashMap<SensorKey, Account> = HashMap::with_capacity(group.len());
-    for batch in group {
-        *sums.entry(batch.sensor_key).or_default() += batch.account;
-    }
-    let sums: Vec<(SensorKey, Account)> = sums.into_iter().collect();
+    let sums = sums(group.iter().copied());
     let live = accounts_add(tx, &sums).await?;
     let is_live =
         |batch: &ReadingBatch<'_>| live.as_ref().is_none_or(|live| live.contains(&batch.sensor_key.0));
@@ -115,13 +131,11 @@ async fn insert_group(
 /// Adds to the accounts of the sensors that are registered; `None` when all are, else the keys of those that are.
 async fn accounts_add(
     tx: &mut Tx,
-    sums: &[(SensorKey, Account)],
+    sums: &[[i64; ACCOUNT_COLUMNS]],
 ) -> Result<Option<HashSet<i64>>, StoreError> {
-    let columns =
-        |(key, a): &(SensorKey, Account)| [key.0, a.offered, a.stored, a.duplicate, a.late, a.rejected];
     let mut counted = 0;
     for Padded { rows, nulls, sql } in ACCOUNTS_ADD.padded(tx.engine(), sums) {
-        let numbers = rows.iter().flat_map(columns).map(Some);
+        let numbers = rows.iter().flatten().copied().map(Some);
         let numbers = numbers.chain(std::iter::repeat_n(None, nulls * ACCOUNT_COLUMNS));
         tx.enter("readings_insert")?;
         let done = match &mut tx.conn {
@@ -139,7 +153,7 @@ async fn accounts_add(
     if usize::try_from(counted) == Ok(sums.len()) {
         return Ok(None);
     }
-    let keys = dialect::int_list(tx.engine(), sums.iter().map(|(key, _)| key.0));
+    let keys = dialect::int_list(tx.engine(), sums.iter().map(|sum| sum[0]));
     let sql = dialect::pick(
         tx.engine(),
         "SELECT key FROM sensor WHERE removed_at IS NULL AND key IN (SELECT value FROM json_each($1))",

@@ -18,8 +18,8 @@ const EVENT_KIND: &str = "sensing.verdict";
 static RESULTS_INSERT: LazyLadder = LazyLock::new(|| {
     Ladder::new(
         "INSERT INTO result (sensor_key, sensor_id, verdict, as_of, inference_time, run_at, score, threshold, \
-         basis, device, window_start, window_end, window_count, window_gaps, reason) VALUES",
-        15,
+         basis, device, window_start, window_end, window_count, window_gaps, reason, explanation) VALUES",
+        16,
         "RETURNING id",
     )
 });
@@ -178,6 +178,7 @@ async fn insert_fresh(tx: &mut Tx, fresh: &[NewResult]) -> Result<Vec<i64>, Stor
         r.provenance.window.map(|w| i64::from(w.count)),
         r.provenance.window.map(|w| i64::from(w.gaps)),
         r.provenance.reason.as_deref(),
+        r.provenance.explanation.as_ref().map(Json),
     )?;
     // Ids are given in the order of the rows, but not every engine promises to return them in it.
     let mut ids: Vec<i64> = rows.into_iter().map(|(id,)| id).collect();
@@ -189,7 +190,7 @@ async fn update(tx: &mut Tx, id: i64, result: &NewResult) -> Result<(), StoreErr
     check_text(result)?;
     let sql = "UPDATE result SET verdict = $2, as_of = $3, inference_time = $4, score = $5, threshold = $6, \
                basis = $7, device = $8, window_start = $9, window_end = $10, window_count = $11, \
-               window_gaps = $12, reason = $13 WHERE id = $1";
+               window_gaps = $12, reason = $13, explanation = $14 WHERE id = $1";
     let p = &result.provenance;
     write_exec!(
         tx,
@@ -208,6 +209,7 @@ async fn update(tx: &mut Tx, id: i64, result: &NewResult) -> Result<(), StoreErr
         p.window.map(|w| i64::from(w.count)),
         p.window.map(|w| i64::from(w.gaps)),
         p.reason.as_deref(),
+        p.explanation.as_ref().map(Json),
     )
     .map(|_| ())
 }
@@ -221,7 +223,8 @@ fn check_text(result: &NewResult) -> Result<(), StoreError> {
     let p = &result.provenance;
     text::check("result.device", p.device.as_deref().unwrap_or(""))?;
     text::check("result.reason", p.reason.as_deref().unwrap_or(""))?;
-    p.basis.as_ref().map_or(Ok(()), |b| text::to_json("result.basis", b).map(|_| ()))
+    text::check_all("result.basis", &p.basis)?;
+    text::check_all("result.explanation", &p.explanation)
 }
 
 fn event(record: &ResultRecord) -> NewEvent {
@@ -234,6 +237,7 @@ fn event(record: &ResultRecord) -> NewEvent {
         "device": result.provenance.device,
         "inference_time": result.inference_time,
         "window_end": result.provenance.window.map(|w| w.end),
+        "explanation": result.provenance.explanation,
     });
     NewEvent::new(result.inference_time, EVENT_KIND, result.sensor_id.as_str(), data)
 }

@@ -26,6 +26,7 @@ pub(super) struct ResultRow {
     window_count: Option<i64>,
     window_gaps: Option<i64>,
     reason: Option<String>,
+    explanation: Option<String>,
 }
 
 /// The columns of a [`ResultRow`], of a table named or called `r`.
@@ -34,7 +35,7 @@ macro_rules! select_result {
         concat!(
             "SELECT r.id, r.sensor_key, r.sensor_id, r.verdict, r.as_of, r.inference_time, r.run_at, r.score, ",
             "r.threshold, CAST(r.basis AS TEXT) AS basis, r.device, r.window_start, r.window_end, ",
-            "r.window_count, r.window_gaps, r.reason FROM ",
+            "r.window_count, r.window_gaps, r.reason, CAST(r.explanation AS TEXT) AS explanation FROM ",
             $rest
         )
     };
@@ -67,6 +68,8 @@ impl TryFrom<ResultRow> for ResultRecord {
             StoreError::row(TABLE, "verdict", id, format!("`{}` is no verdict", row.verdict))
         })?;
         let basis = row.basis.map(|b| text::from_json(TABLE, "basis", id, &b)).transpose()?;
+        let explanation =
+            row.explanation.map(|e| text::from_json(TABLE, "explanation", id, &e)).transpose()?;
         let result = NewResult {
             sensor_key: SensorKey(row.sensor_key),
             sensor_id: row.sensor_id.parse().map_err(|e| StoreError::row(TABLE, "sensor_id", id, e))?,
@@ -81,6 +84,7 @@ impl TryFrom<ResultRow> for ResultRecord {
                 device: row.device,
                 window,
                 reason: row.reason,
+                explanation,
             },
         };
         Ok(Self { id, result })

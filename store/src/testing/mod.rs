@@ -3,26 +3,39 @@
 //! PostgreSQL comes from `TEST_DATABASE_URL`, else from a throw-away cluster of local binaries. Where there is neither,
 //! [`postgres`] says so and gives nothing, unless `NIGHTSHIFT_REQUIRE_POSTGRES=1` makes that a failure.
 
+mod bare;
 mod cluster;
+mod fill;
 mod integrity;
 mod raw;
+mod redis;
 mod schema;
+mod watch;
 
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use nightshift_domain::audit::ChainKey;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 
 use crate::{Db, DbOptions};
+pub use bare::BareLine;
 pub use cluster::Cluster;
+pub use fill::{Filled, fill};
 pub use integrity::integrity;
 pub use raw::RawReadings;
+pub use redis::RedisServer;
 pub use schema::Column;
+pub(crate) use watch::record;
+pub use watch::{Watch, scanned_since, watch_statements};
 
 /// Connections that read in a test's database: a server takes a hundred in all.
 const MAX_READERS: u32 = 3;
+
+/// The key of the audit in every test's database.
+pub const AUDIT_KEY: ChainKey = ChainKey::new([7; 32]);
 
 static NEXT_NUMBER: AtomicU32 = AtomicU32::new(0);
 
@@ -127,7 +140,7 @@ async fn server() -> Option<(String, Option<Arc<Cluster>>)> {
 }
 
 fn options(url: String) -> DbOptions {
-    DbOptions { max_readers: MAX_READERS, ..DbOptions::new(url) }
+    DbOptions { max_readers: MAX_READERS, audit_key: Some(AUDIT_KEY), ..DbOptions::new(url) }
 }
 
 /// Makes two tests of each named `async fn(&TestDb)`: one in `sqlite`, one in `postgres`.

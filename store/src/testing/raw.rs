@@ -39,7 +39,7 @@ impl RawReadings {
     pub async fn insert(&mut self, readings: &[Reading]) {
         match &self.db {
             Db::Sqlite(d) => {
-                let mut tx = d.writer.begin_with(dialect::BEGIN_SQLITE).await.expect("begin");
+                let mut tx = d.writer.begin().await.expect("begin");
                 let rows: Vec<(i64, Reading)> = readings.iter().map(|r| (1, *r)).collect();
                 for (chunk, sql) in dialect::RAW_INSERT_SQLITE.chunks(crate::Engine::Sqlite, &rows) {
                     let mut query = sqlx::query::<sqlx::Sqlite>(sql);

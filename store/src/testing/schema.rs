@@ -51,12 +51,23 @@ impl TestDb {
     /// # Panics
     /// When they fail.
     pub async fn run_sql(&self, sql: &str) {
+        self.try_sql(sql).await.expect("run the test's own statements");
+    }
+
+    /// As [`TestDb::run_sql`], for statements that are to be refused.
+    ///
+    /// # Errors
+    /// Why the engine refused them.
+    pub async fn try_sql(&self, sql: &str) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         let sql = AssertSqlSafe(sql.to_owned());
         match &self.db {
-            Db::Sqlite(d) => sqlx::raw_sql(sql).execute(&d.writer).await.map(|_| ()),
-            Db::Postgres(d) => sqlx::raw_sql(sql).execute(&d.writer).await.map(|_| ()),
+            Db::Sqlite(d) => d.writer.run_between(sql).await,
+            Db::Postgres(d) => match d.writer.connect().await {
+                Ok(mut conn) => sqlx::raw_sql(sql).execute(&mut conn).await.map(|_| ()),
+                Err(away) => Err(away),
+            },
         }
-        .expect("run the test's own statements");
+        .map_err(Into::into)
     }
 
     /// Ends all connections of a PostgreSQL database, as a server does that restarts.

@@ -2,14 +2,29 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod account;
+mod audit;
+mod blobs;
+mod briefing;
 mod calibrations;
+mod conservation;
+mod diagnosis;
 mod events;
+mod firmware;
+mod fleet;
+mod idempotency;
+mod labels;
+mod production;
 mod readings;
 mod results;
 mod schedule;
 mod schema;
 mod sensors;
+mod sessions;
+mod shadow;
+mod signins;
+mod tokens;
 mod transactions;
+mod users;
 mod windows;
 
 use std::time::Duration;

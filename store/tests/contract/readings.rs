@@ -5,7 +5,7 @@ use nightshift_domain::sensing::{Account, Reading, SensorKey};
 use nightshift_store::StoreError;
 use nightshift_store::sensing::{
     ReadingBatch, account_all, account_audit, account_find, account_total, readings_at, readings_count,
-    readings_expire, readings_insert, readings_latest, readings_range, sensor_remove,
+    readings_expire, readings_insert, readings_insert_all, readings_latest, readings_range, sensor_remove,
 };
 use nightshift_store::testing::TestDb;
 
@@ -20,6 +20,7 @@ nightshift_store::on_both_engines!(
     an_account_that_does_not_fit_fails_alone,
     one_sensor_may_be_twice_in_a_group,
     a_batch_of_nothing_is_counted,
+    a_group_is_stored_whole_or_refused_whole,
     retention_takes_the_oldest_and_counts_them,
     accounts_add_up,
 );
@@ -142,6 +143,36 @@ async fn a_batch_of_nothing_is_counted(home: &TestDb) {
     let outcomes = store(&home.db, &[ReadingBatch { sensor_key: key, readings: &[], account }]).await;
     assert!(outcomes[0].is_ok());
     assert_eq!(account_find(&home.db, key).await.unwrap(), (account, 0));
+}
+
+async fn a_group_is_stored_whole_or_refused_whole(home: &TestDb) {
+    let keys = [register(&home.db, "a").await.key, register(&home.db, "b").await.key];
+    let unknown = SensorKey(keys[1].0 + 1_000);
+    let insert = async |batches: &[ReadingBatch<'_>]| {
+        let mut tx = home.db.begin().await.unwrap();
+        let whole = readings_insert_all(&mut tx, batches).await.unwrap();
+        if whole { tx.commit().await.map(|_| ()) } else { tx.rollback().await }.unwrap();
+        whole
+    };
+    let mut first = 0;
+    for n in [1, 2, 5, 100, 134, 511, 513, 1_000] {
+        let readings: Vec<Reading> = (first..first + n).map(|i| r(i, 1.0 / (i as f64 + 3.0))).collect();
+        let (whole, half) = (batch(keys[0], &readings), batch(keys[1], &readings));
+        assert!(insert(&[whole, half]).await);
+        first += n;
+        let later = [r(first, 0.5)];
+        assert!(!insert(&[batch(keys[0], &later), half]).await, "a time that is stored already");
+        assert!(!insert(&[batch(keys[0], &later), batch(unknown, &later)]).await, "a sensor that is unknown");
+        let unbalanced = ReadingBatch { account: Account::default(), ..batch(keys[0], &later) };
+        assert!(!insert(&[unbalanced]).await);
+        for key in keys {
+            let back = readings_range(&home.db, key, s(0), s(100_000), 10_000).await.unwrap();
+            assert_eq!(back.len() as i64, first);
+            assert_eq!(back[back.len() - n as usize..], readings);
+            let (account, expired) = account_find(&home.db, key).await.unwrap();
+            assert_eq!((account.stored, account.check(first, expired)), (first, Ok(())));
+        }
+    }
 }
 
 async fn retention_takes_the_oldest_and_counts_them(home: &TestDb) {

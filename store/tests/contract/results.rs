@@ -2,7 +2,8 @@
 
 use nightshift_domain::Timestamp;
 use nightshift_domain::sensing::{
-    Basis, CalibrationFacts, NewResult, Provenance, ResultRecord, Sensor, SensorKey, Verdict, WindowFacts,
+    AnomalyKind, BankFacts, Basis, CalibrationFacts, CalibrationMethod, Explanation, NewResult, Provenance,
+    ResultRecord, Sensor, SensorKey, Sentence, Verdict, WindowFacts,
 };
 use nightshift_store::sensing::{
     ResultQuery, result_find, result_latest, result_replace, results_insert, results_latest_all,
@@ -26,7 +27,7 @@ nightshift_store::on_both_engines!(
 );
 
 fn nothing() -> Provenance {
-    Provenance { score: None, threshold: None, basis: None, device: None, window: None, reason: None }
+    Provenance::default()
 }
 
 fn on(sensor: &Sensor, verdict: Verdict, at: Timestamp) -> NewResult {
@@ -48,11 +49,29 @@ fn full() -> Provenance {
         basis: Some(Basis::Model {
             id: "gru".to_owned(),
             digest: "abc".to_owned(),
-            calibration: Some(CalibrationFacts { windows: 49, false_alarm_rate: 0.02 }),
+            calibration: Some(CalibrationFacts {
+                windows: 49,
+                false_alarm_rate: 0.02,
+                method: CalibrationMethod::ExtremeValue,
+                false_alarms_per_month: Some(14.4),
+            }),
+            bank: Some(BankFacts { readings: 3_630, anchor_readings: 3_600 }),
         }),
         device: Some("cpu".to_owned()),
         window: Some(WindowFacts { start: s(-86_400), end: s(-1), count: 720, gaps: 2 }),
         reason: Some("GPU away, 느림".to_owned()),
+        explanation: Some(Explanation {
+            kind: AnomalyKind::LevelShift,
+            first_reading: 430,
+            last_reading: 719,
+            start: Some(s(-34_000)),
+            end: Some(s(-1)),
+            ongoing: true,
+            text: Sentence {
+                en: "Level shift at 14:20: 3.1 higher".to_owned(),
+                ko: "14:20 수준 변화: 3.1 높아짐".to_owned(),
+            },
+        }),
     }
 }
 
@@ -99,6 +118,10 @@ async fn a_verdict_is_kept_whole_and_journalled(home: &TestDb) {
     let want = serde_json::json!({
         "result_id": stored[0].id, "verdict": "abnormal", "score": 0.1 + 0.2, "threshold": 1.0 / 3.0,
         "device": "cpu", "inference_time": s(2), "window_end": s(-1),
+        "explanation": {
+            "kind": "level_shift", "first_reading": 430, "last_reading": 719, "start": s(-34_000), "end": s(-1),
+            "ongoing": true, "text": { "en": "Level shift at 14:20: 3.1 higher", "ko": "14:20 수준 변화: 3.1 높아짐" },
+        },
     });
     assert_eq!(event.data, want);
     assert_eq!(events_after(&home.db, 0, Some("sensing.verdict"), 9).await.unwrap(), events);

@@ -3,7 +3,7 @@
 use nightshift_domain::NewEvent;
 use nightshift_domain::sensing::SensorKey;
 use nightshift_store::sensing::{result_latest, sensor_all, sensor_find, windows_load};
-use nightshift_store::system::events_after;
+use nightshift_store::system::{events_after, schema_read};
 use nightshift_store::testing::{self, TestDb};
 use nightshift_store::{Db, DbOptions, StoreError};
 
@@ -25,6 +25,19 @@ async fn both_engines_have_the_same_tables_and_columns() {
     assert!(sqlite.iter().all(|c| known.contains(&c.family.as_str())), "{sqlite:#?}");
     assert!(sqlite.iter().any(|c| c.table == "reading" && c.name == "value" && c.family == "real"));
     assert_eq!(sqlite, postgres.columns().await);
+}
+
+#[tokio::test]
+async fn both_engines_describe_the_same_schema() {
+    let sqlite = schema_read(&testing::sqlite().await.db).await.unwrap();
+    let diagnosis = sqlite.iter().find(|table| table.name == "diagnosis").expect("a table");
+    let id = diagnosis.columns.first().expect("a column");
+    assert_eq!((id.name.as_str(), id.kind.as_str(), id.nullable, id.primary), ("id", "integer", false, true));
+    let to: Vec<(&str, &str)> =
+        diagnosis.references.iter().map(|r| (r.column.as_str(), r.table.as_str())).collect();
+    assert_eq!(to, [("doctor_id", "app_user"), ("patient_id", "patient")]);
+    let Some(postgres) = testing::postgres().await else { return };
+    assert_eq!(schema_read(&postgres.db).await.unwrap(), sqlite);
 }
 
 async fn migrating_again_does_nothing(home: &TestDb) {
@@ -64,7 +77,7 @@ async fn a_changed_migration_is_refused(home: &TestDb) {
 }
 
 async fn an_older_schema_is_told_apart(home: &TestDb) {
-    home.run_sql("DELETE FROM _sqlx_migrations WHERE version = 2").await;
+    home.run_sql("DELETE FROM _sqlx_migrations WHERE version >= 2").await;
     let error = home.db.check_schema().await.expect_err("older");
     assert!(matches!(error, StoreError::OlderSchema { found: 1, .. }), "{error:?}");
     home.run_sql("DROP TABLE _sqlx_migrations").await;

@@ -1,7 +1,9 @@
 //! The detector with a bank: the same distances, to everything that the sensor did before as well.
 //!
 //! Bank and window are embedded as one sequence in the bank's scale, so an anomaly can't hide by stretching the
-//! scale of its own window. A few positions inside the bank are measured as well: theirs is the usual distance.
+//! scale of its own window. Two distances are told of each position: the smallest to anything, for charts, and the smallest
+//! to what was before it, for the verdict. A few positions inside the bank are measured against what was before them as
+//! well: theirs is the usual distance.
 
 #![expect(
     clippy::needless_range_loop,
@@ -9,32 +11,42 @@
 )]
 
 use super::{
-    BLOCK, Channels, DetectorKernel, Embedding, FAR, LANES, Lanes, STRIP, embed, encode, pool, products,
-    stretches,
+    BLOCK, Channels, DetectorKernel, Embedding, FAR, LANES, Lanes, STRIP, embed, encode, mean_of, pool,
+    products, stretches,
 };
-use crate::WINDOW;
 use crate::detector::normalise::sequence_into;
 use crate::detector::{CHANNELS, EMBEDDING, FEATURES, MARGIN, POSITIONS, SPAN};
 use crate::simd::widest;
+use crate::{BANK_READINGS_MIN, WINDOW};
 
 /// Positions from one measured block of the bank to the next.
 const BANK_STEP: usize = 32;
 
+/// The first position of the bank that is measured: what comes earlier has next to nothing before it.
+const FIRST_INSIDE: usize = 2 * SPAN;
+
 /// Memory of one bank's way through the network, kept between calls.
 #[derive(Clone, Default)]
 pub(crate) struct BankScratch {
-    sequence: Vec<f32>,
-    features: Vec<f32>,
-    rows: Vec<Channels>,
-    mixed: Vec<Channels>,
-    narrow: Vec<Embedding>,
-    half: Vec<Embedding>,
-    columns: Vec<f32>,
-    readings: Vec<f32>,
-    norms: Vec<f32>,
-    /// Readings of the bank.
+    pub(super) sequence: Vec<f32>,
+    pub(super) features: Vec<f32>,
+    pub(super) rows: Vec<Channels>,
+    pub(super) mixed: Vec<Channels>,
+    pub(super) narrow: Vec<Embedding>,
+    pub(super) half: Vec<Embedding>,
+    pub(super) columns: Vec<f32>,
+    pub(super) readings: Vec<f32>,
+    pub(super) norms: Vec<f32>,
+    /// Means of the bank's embeddings.
+    pub(super) centre: Embedding,
+    /// Rows before pooling, of the last readings.
+    pub(super) tail: Vec<Embedding>,
+    /// Readings before the window.
     bank: usize,
+    /// Leading readings that set the scale and the usual distance.
+    anchor: usize,
     distances: Vec<f32>,
+    before: Vec<f32>,
     inside: Vec<f32>,
 }
 
@@ -44,85 +56,135 @@ impl BankScratch {
         &self.distances
     }
 
-    /// Distances of positions inside the last bank, to the bank.
+    /// The same to what was before each.
+    pub(crate) fn before(&self) -> &[f32] {
+        &self.before
+    }
+
+    /// Distances of positions inside the last bank, to what was before each.
     pub(crate) fn inside(&self) -> &[f32] {
         &self.inside
     }
 
-    fn prepare(&mut self, bank: &[f32], window: &[f32]) {
+    /// Positions from one column to the next.
+    pub(super) fn width(&self) -> usize {
+        width_of(self.sequence.len())
+    }
+
+    fn prepare(&mut self, bank: &[f32], window: &[f32], anchor: usize) {
         self.bank = bank.len();
+        self.anchor = anchor;
         self.sequence.clear();
         self.sequence.extend_from_slice(bank);
         self.sequence.extend_from_slice(window);
         let readings = self.sequence.len();
         let width = width_of(readings);
         self.features.resize((readings + 2 * MARGIN) * FEATURES, 0.0);
-        self.rows.resize(readings + 2 * MARGIN, [0.0; CHANNELS]);
-        self.mixed.resize(readings + 2 * MARGIN, [0.0; CHANNELS]);
-        self.narrow.resize(readings, [0.0; EMBEDDING]);
-        self.half.resize(readings, [0.0; EMBEDDING]);
+        self.make_room(readings);
         for (values, length, fill) in [
             (&mut self.columns, EMBEDDING * width, 0.0),
             (&mut self.readings, width + SPAN, 0.0),
             (&mut self.norms, width, FAR),
             (&mut self.distances, POSITIONS, FAR),
+            (&mut self.before, POSITIONS, FAR),
         ] {
             values.clear();
             values.resize(length, fill);
         }
         self.inside.clear();
     }
+
+    /// Room for the way of so many readings through the layers.
+    pub(super) fn make_room(&mut self, readings: usize) {
+        self.rows.resize(readings + 2 * MARGIN, [0.0; CHANNELS]);
+        self.mixed.resize(readings + 2 * MARGIN, [0.0; CHANNELS]);
+        self.narrow.resize(readings, [0.0; EMBEDDING]);
+        self.half.resize(readings, [0.0; EMBEDDING]);
+    }
 }
 
 /// Positions of so many readings, rounded up to whole strips with room for a block at the end.
-fn width_of(readings: usize) -> usize {
+pub(super) fn width_of(readings: usize) -> usize {
     (readings - SPAN + 1 + BLOCK).next_multiple_of(STRIP * LANES)
 }
 
 impl DetectorKernel {
-    /// Measures a window of [`WINDOW`] finite readings against `bank`, the readings before it: two stretches of
-    /// [`SPAN`] at least.
-    pub(crate) fn against_bank(&self, window: &[f32], bank: &[f32], scratch: &mut BankScratch) {
-        assert!(window.len() == WINDOW && bank.len() >= 2 * SPAN, "a window and a bank to compare it with");
-        scratch.prepare(bank, window);
-        sequence_into(&scratch.sequence, bank.len(), &mut scratch.features);
-        measured(self, scratch);
+    /// Measures a window of [`WINDOW`] finite readings against `bank`, the readings before it: [`BANK_READINGS_MIN`] at
+    /// least. The first `anchor` of them, as many at least, set the scale and the usual distance.
+    pub(crate) fn against_bank(
+        &self,
+        window: &[f32],
+        bank: &[f32],
+        anchor: usize,
+        scratch: &mut BankScratch,
+    ) {
+        self.embed_bank(window, bank, anchor, scratch);
+        measured(scratch);
+    }
+
+    /// The first half of that: embeddings, and the distances inside the bank.
+    pub(super) fn embed_bank(&self, window: &[f32], bank: &[f32], anchor: usize, scratch: &mut BankScratch) {
+        assert!(window.len() == WINDOW, "a window");
+        assert!((BANK_READINGS_MIN..=bank.len()).contains(&anchor), "a bank to compare it with");
+        scratch.prepare(bank, window, anchor);
+        sequence_into(&scratch.sequence, anchor, &mut scratch.features);
+        embedded(self, scratch);
     }
 }
 
 widest! {
-    fn measured(kernel: &DetectorKernel, scratch: &mut BankScratch) = measured_on
+    fn embedded(kernel: &DetectorKernel, scratch: &mut BankScratch) = embedded_on
+}
+
+widest! {
+    fn measured(scratch: &mut BankScratch) = measured_on
 }
 
 #[inline(always)]
-fn measured_on<const FMA: bool>(kernel: &DetectorKernel, scratch: &mut BankScratch) {
-    let positions = scratch.sequence.len() - SPAN + 1;
-    let width = width_of(scratch.sequence.len());
+fn embedded_on<const FMA: bool>(kernel: &DetectorKernel, scratch: &mut BankScratch) {
+    let readings = scratch.sequence.len();
+    let positions = readings - SPAN + 1;
+    let width = width_of(readings);
     encode::<FMA>(kernel, &scratch.features, &mut scratch.rows, &mut scratch.mixed, &mut scratch.narrow);
+    scratch.tail.clear();
+    scratch.tail.extend_from_slice(&scratch.narrow[readings - MARGIN - SPAN + 1..readings - MARGIN]);
     pool(&mut scratch.narrow, &mut scratch.half);
-    embed(&scratch.narrow[..positions], width, &mut scratch.columns, &mut scratch.norms);
+    // The bank's mean alone, so that it does not move with the window.
+    let anchor_positions = scratch.anchor - SPAN + 1;
+    scratch.centre = mean_of(&scratch.narrow[..anchor_positions]);
+    let rows = &scratch.narrow[..positions];
+    embed(rows, &scratch.centre, width, 0, &mut scratch.columns, &mut scratch.norms);
     let norms = &mut scratch.norms[..positions];
     stretches(&scratch.features, kernel.readings, &mut scratch.readings, norms);
-    let bank_positions = scratch.bank - SPAN + 1;
-    for block in (0..bank_positions - BLOCK).step_by(BANK_STEP) {
-        scratch.inside.extend(nearest::<FMA>(scratch, width, block, bank_positions));
-    }
-    for start in (0..POSITIONS).step_by(BLOCK) {
-        let distances = nearest::<FMA>(scratch, width, scratch.bank + start, positions);
-        let to = &mut scratch.distances[start..];
-        to.iter_mut().zip(distances).for_each(|(to, from)| *to = from);
+    for block in (FIRST_INSIDE..anchor_positions - BLOCK).step_by(BANK_STEP) {
+        let before = nearest::<FMA>(scratch, width, block, block).1;
+        scratch.inside.extend(before);
     }
 }
 
-/// The smallest distances of the positions from `block` on to any of the first `others` positions.
+#[inline(always)]
+fn measured_on<const FMA: bool>(scratch: &mut BankScratch) {
+    let positions = scratch.sequence.len() - SPAN + 1;
+    let width = width_of(scratch.sequence.len());
+    for start in (0..POSITIONS).step_by(BLOCK) {
+        let (all, before) = nearest::<FMA>(scratch, width, scratch.bank + start, positions);
+        for (to, from) in [(&mut scratch.distances, all), (&mut scratch.before, before)] {
+            to[start..].iter_mut().zip(from).for_each(|(to, from)| *to = from);
+        }
+    }
+}
+
+/// The smallest distances of the positions from `block` on to any of the first `others` positions, and to those of them that
+/// were before.
 #[inline(always)]
 fn nearest<const FMA: bool>(
     scratch: &BankScratch,
     width: usize,
     block: usize,
     others: usize,
-) -> [f32; BLOCK] {
+) -> ([f32; BLOCK], [f32; BLOCK]) {
     let mut best = [Lanes::splat(FAR); BLOCK];
+    let mut best_before = [Lanes::splat(FAR); BLOCK];
     for at in (0..others).step_by(STRIP * LANES) {
         let products = products::<FMA>(&scratch.columns, &scratch.readings, width, block, at);
         for g in 0..STRIP {
@@ -136,10 +198,23 @@ fn nearest<const FMA: bool>(
                     *d = if apart { value } else { FAR };
                 }
                 best[r] = best[r].zip(distance, f32::min);
+                let before = only(distance, |lane| to + lane < block + r);
+                best_before[r] = best_before[r].zip(before, f32::min);
             }
         }
     }
-    best.map(|lanes| lanes.0.into_iter().fold(FAR, f32::min).max(0.0))
+    let least = |lanes: Lanes| lanes.0.into_iter().fold(FAR, f32::min).max(0.0);
+    (best.map(least), best_before.map(least))
+}
+
+/// The lanes for which `keep` holds; the others are far.
+#[inline(always)]
+pub(super) fn only(lanes: Lanes, keep: impl Fn(usize) -> bool) -> Lanes {
+    let mut kept = lanes;
+    for (lane, v) in kept.0.iter_mut().enumerate() {
+        *v = if keep(lane) { *v } else { FAR };
+    }
+    kept
 }
 
 #[cfg(test)]
@@ -159,7 +234,7 @@ mod tests {
     }
 
     /// Embeddings by burn, means and distances one by one.
-    fn slowly(net: &DetectorNet, factor: f32, sequence: &[f32], bank: usize) -> (Vec<f32>, Vec<f32>) {
+    fn slowly(net: &DetectorNet, factor: f32, sequence: &[f32], bank: usize) -> [Vec<f32>; 3] {
         let padded = sequence.len() + 2 * MARGIN;
         let mut features = vec![0.0; padded * FEATURES];
         sequence_into(sequence, bank, &mut features);
@@ -179,9 +254,14 @@ mod tests {
             apart.map(square).fold(f64::INFINITY, f64::min) as f32
         };
         let bank_positions = bank - SPAN + 1;
-        let blocks = (0..bank_positions - BLOCK).step_by(BANK_STEP);
-        let inside = blocks.flat_map(|block| block..block + BLOCK).map(|at| nearest(at, bank_positions));
-        ((bank..all.len()).map(|at| nearest(at, all.len())).collect(), inside.collect())
+        let blocks = (FIRST_INSIDE..bank_positions - BLOCK).step_by(BANK_STEP);
+        let inside = blocks.flat_map(|block| block..block + BLOCK).map(|at| nearest(at, at));
+        let window = || bank..all.len();
+        [
+            window().map(|at| nearest(at, all.len())).collect(),
+            window().map(|at| nearest(at, at)).collect(),
+            inside.collect(),
+        ]
     }
 
     #[test]
@@ -194,9 +274,10 @@ mod tests {
         for bank in [1_000, 480, 719] {
             let mut sequence = wave(bank + WINDOW);
             sequence[bank + 300..bank + 330].iter_mut().for_each(|v| *v += 1.5);
-            kernel.against_bank(&sequence[bank..], &sequence[..bank], &mut scratch);
-            let (distances, inside) = slowly(&net, kernel.readings, &sequence, bank);
-            for (fast, slow) in [(scratch.distances(), distances), (scratch.inside(), inside)] {
+            kernel.against_bank(&sequence[bank..], &sequence[..bank], bank, &mut scratch);
+            let slow = slowly(&net, kernel.readings, &sequence, bank);
+            let fast = [scratch.distances(), scratch.before(), scratch.inside()];
+            for (fast, slow) in fast.into_iter().zip(slow) {
                 assert_eq!(fast.len(), slow.len());
                 for (fast, slow) in fast.iter().zip(&slow) {
                     assert!((fast - slow).abs() <= 1e-4 * slow.max(1.0), "bank {bank}: {fast} for {slow}");

@@ -1,0 +1,2 @@
+-- What an abnormal window looks like: kind, span and a sentence in each language.
+ALTER TABLE result ADD COLUMN explanation JSONB;

@@ -1,0 +1,83 @@
+//! People who have briefings: a socket each, a text every few seconds, and how late each text is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use nightshift_domain::Timestamp;
+use nightshift_domain::production::Calendar;
+use reqwest::Method;
+use serde_json::json;
+use tokio::task::JoinSet;
+use tokio_tungstenite::connect_async;
+use tokio_tungstenite::tungstenite::Message;
+
+use super::access::Access;
+use super::pace::Time;
+use super::tally::Tally;
+
+/// Seconds between two texts.
+const INTERVAL_S: u32 = 2;
+/// How long a briefing is asked for; it is ended earlier, with the run.
+const ASKED_FOR: Duration = Duration::from_secs(20 * 3_600);
+
+/// Has `people` listen until the run is over.
+pub(super) async fn listen(
+    access: Arc<Access>,
+    tally: Tally,
+    (people, run): (u32, &str),
+    calendar: &Calendar,
+    time: Time,
+) -> Result<(), String> {
+    let end = Timestamp::from_us(time.clock.now_us()) + ASKED_FOR;
+    // `2026-11-26T21:30:15+09:00`
+    let end = calendar.rfc3339(end).get(11..16).unwrap_or("12:00").replace(':', "%3A");
+    let sockets = access.base.replacen("http", "ws", 1);
+    let (token, mut all) = (access.token().to_owned(), JoinSet::new());
+    for number in 0..people {
+        let name = format!("bench-{run}-{number}");
+        let url = format!("{sockets}/ws?username={name}&interval={INTERVAL_S}&endtime={end}&token={token}");
+        let (access, tally, time) = (Arc::clone(&access), tally.clone(), time.clone());
+        all.spawn(async move {
+            // Not all in the same moment, and each text is due a whole number of intervals after its own start.
+            let share = f64::from(INTERVAL_S) * f64::from(number) / f64::from(people);
+            time.clock.sleep_until(time.start + Duration::from_secs_f64(share)).await;
+            tokio::select! {
+                () = time.ended() => {}
+                broken = one(&url, &tally, &time) => tally.failed("briefing.text", time.elapsed(), &broken),
+            }
+            let ended = access.manage(Method::POST, "/endBriefing", &json!({ "username": name })).await;
+            if let Err(error) = ended {
+                tracing::warn!(error, "a briefing of the bench was not ended");
+            }
+        });
+    }
+    while let Some(done) = all.join_next().await {
+        done.map_err(|e| e.to_string())?;
+    }
+    Ok(())
+}
+
+/// One listener, until its socket breaks; why it did.
+async fn one(url: &str, tally: &Tally, time: &Time) -> String {
+    let mut socket = match connect_async(url).await {
+        Ok((socket, _)) => socket,
+        Err(tokio_tungstenite::tungstenite::Error::Http(answer)) => {
+            return answer.status().as_u16().to_string();
+        }
+        Err(_) => return "TRANSPORT".to_owned(),
+    };
+    let opened = time.elapsed();
+    let mut due = opened;
+    loop {
+        match socket.next().await {
+            Some(Ok(Message::Text(_))) => {
+                due += Duration::from_secs(u64::from(INTERVAL_S));
+                tally.done("briefing.text", due, time.elapsed().saturating_sub(due));
+            }
+            Some(Ok(Message::Close(_))) | None => return "CLOSED".to_owned(),
+            Some(Err(_)) => return "TRANSPORT".to_owned(),
+            Some(Ok(_)) => {}
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! `/api/v1/alerts`: raised by the plant and by people, read, put away, told to listeners.
+
+mod life;
