@@ -1,5 +1,6 @@
 //! Starts the program, talks to it, and stops it.
 
+mod described;
 pub(crate) mod disk;
 
 use std::io::{BufRead, BufReader, Read};
@@ -172,7 +173,9 @@ impl Server {
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
-        read(self.client.get(self.url(path)).send().await.expect(path)).await
+        let answer = read(self.client.get(self.url(path)).send().await.expect(path)).await;
+        described::check(&Method::GET, path, answer.status);
+        answer
     }
 
     /// A request with a JSON body.
@@ -191,9 +194,11 @@ impl Server {
         kind: &str,
         body: impl Into<String>,
     ) -> Answer {
-        let request =
-            self.client.request(method, self.url(path)).header("content-type", kind).body(body.into());
-        read(request.send().await.expect(path)).await
+        let request = self.client.request(method.clone(), self.url(path));
+        let sent = request.header("content-type", kind).body(body.into()).send();
+        let answer = read(sent.await.expect(path)).await;
+        described::check(&method, path, answer.status);
+        answer
     }
 
     /// Registers a sensor of one reading each two minutes with a full, even window that ends now.

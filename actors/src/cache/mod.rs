@@ -10,7 +10,6 @@ mod keeper;
 mod limit;
 mod local;
 mod remote;
-mod resp;
 #[cfg(test)]
 mod tests;
 
@@ -57,7 +56,7 @@ impl CacheConfig {
     /// # Errors
     /// What is wrong with it, without repeating it: it may hold a password.
     pub fn check(&self) -> Result<(), String> {
-        self.url.as_ref().map_or(Ok(()), |url| resp::Place::parse(url).map(|_| ()))
+        self.url.as_ref().map_or(Ok(()), |url| remote::open(url).map(|_| ()))
     }
 }
 

@@ -18,7 +18,7 @@ use crate::http::caller::Caller;
 use crate::http::extract::{Json, Query};
 use crate::http::idempotency::IdempotentUnit;
 use crate::http::paging::{Page, listed};
-use crate::http::problem::{AnyError, BodyError, ConflictError, NotFoundError, Problem, SignInError};
+use crate::http::problem::{AnyError, BodyError, ConflictError, NotFoundError, Problem, RuleError, SignInError};
 
 /// A user about to be made.
 #[derive(Deserialize, ToSchema)]
@@ -212,7 +212,7 @@ pub(crate) async fn change_own(
 #[utoipa::path(
     put, path = "/api/v1/users/me/password",
     operation_id = "users_set_own_password", tag = "identity", request_body = NewPassword,
-    responses((status = 200, description = "Set.", body = Done<UserOut>), SignInError, BodyError, AnyError)
+    responses((status = 200, description = "Set.", body = Done<UserOut>), RuleError, SignInError, BodyError, AnyError)
 )]
 pub(crate) async fn set_own_password(
     State(app): State<App>,
@@ -336,7 +336,7 @@ pub(crate) async fn remove(
     put, path = "/api/v1/users/{user_id}/password",
     operation_id = "users_set_password", tag = "identity",
     params(("user_id" = i64, Path, example = 1)), request_body = NewPassword,
-    responses((status = 200, description = "Set.", body = Done<UserOut>), NotFoundError, SignInError, BodyError, AnyError)
+    responses((status = 200, description = "Set.", body = Done<UserOut>), RuleError, NotFoundError, SignInError, BodyError, AnyError)
 )]
 pub(crate) async fn set_password(
     State(app): State<App>,
