@@ -3,14 +3,14 @@
 //! The facade makes a [`Ticket`] of a request with an `Idempotency-Key`. A domain that can write its answer inside its unit
 //! of work takes it as a [`Once`]; for all others the facade keeps the answer after the effect.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use nightshift_domain::Timestamp;
 use nightshift_kernel::Clock;
 use nightshift_store::system::{
-    Claim, StoredAnswer, idempotency_claim, idempotency_find, idempotency_finish,
+    Claim, StoredAnswer, idempotency_amend, idempotency_claim, idempotency_find, idempotency_finish,
+    idempotency_withdraw,
 };
 use nightshift_store::{Db, StoreError, Tx};
 
@@ -21,14 +21,26 @@ pub(crate) const KEPT: Duration = Duration::from_secs(24 * 3_600);
 /// How long keeping an answer may take when its effect is durable already.
 const KEEP_DEADLINE: Duration = Duration::from_secs(10);
 
+/// How far the answer of a command is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// None is kept.
+    Open,
+    /// One is kept that says what was known with the effect; what it led to is still to come.
+    ForNow,
+    /// The effect was undone: what is kept must go.
+    Undone,
+    /// The last word is kept.
+    Kept,
+}
+
 /// What makes a command known when it comes again.
 #[derive(Debug, Clone)]
 pub struct Ticket {
     scope: Arc<str>,
     key: Arc<str>,
     body_hash: Arc<str>,
-    /// Whether an answer is kept for it.
-    kept: Arc<AtomicBool>,
+    standing: Arc<Mutex<Standing>>,
 }
 
 impl Ticket {
@@ -36,14 +48,27 @@ impl Ticket {
     /// for.
     #[must_use]
     pub fn new(scope: &str, key: &str, body_hash: &str) -> Self {
-        let kept = Arc::new(AtomicBool::new(false));
-        Self { scope: scope.into(), key: key.into(), body_hash: body_hash.into(), kept }
+        let standing = Arc::new(Mutex::new(Standing::Open));
+        Self { scope: scope.into(), key: key.into(), body_hash: body_hash.into(), standing }
     }
 
-    /// Whether the answer was kept together with the effect.
+    /// Whether the last word was kept together with the effect.
     #[must_use]
     pub fn is_kept(&self) -> bool {
-        self.kept.load(Ordering::Acquire)
+        self.standing() == Standing::Kept
+    }
+
+    /// The effect was undone: what was kept for now is taken away, and the command is new when it comes again.
+    pub(crate) fn undone(&self) {
+        self.set(Standing::Undone);
+    }
+
+    fn standing(&self) -> Standing {
+        *self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, standing: Standing) {
+        *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = standing;
     }
 
     /// This ticket with what writes the answer when the effect is known: its status, and the rest as the facade reads it.
@@ -77,17 +102,29 @@ impl<T> Once<T> {
         let Self { ticket, write } = self;
         ticket.keep(tx, write(done), now).await?;
         // Should the commit fail, the command fails too, and nobody asks whether its answer is kept.
-        ticket.kept.store(true, Ordering::Release);
+        ticket.set(Standing::Kept);
         Ok(())
     }
-}
 
-impl<T> Once<T> {
+    /// As [`Self::keep`], for an effect that leads to more before the command is answered: what was kept gives way to that
+    /// answer, or goes when the ticket is told that the effect was [undone](Ticket::undone).
+    pub(crate) async fn keep_for_now(self, tx: &mut Tx, done: &T, now: Timestamp) -> Result<(), StoreError> {
+        let Self { ticket, write } = self;
+        ticket.keep(tx, write(done), now).await?;
+        ticket.set(Standing::ForNow);
+        Ok(())
+    }
+
+    /// What it is kept for.
+    pub(crate) fn ticket(&self) -> Ticket {
+        self.ticket.clone()
+    }
+
     /// As [`Self::keep`], in a unit that may be undone and tried again without this answer: the ticket hears of it only when
     /// the unit was committed.
     pub(crate) async fn write(self, tx: &mut Tx, done: &T, now: Timestamp) -> Result<Written, StoreError> {
         self.ticket.keep(tx, (self.write)(done), now).await?;
-        Ok(Written(self.ticket.kept))
+        Ok(Written(self.ticket))
     }
 }
 
@@ -99,12 +136,12 @@ impl<T> std::fmt::Debug for Once<T> {
 
 /// An answer that is written and not yet committed.
 #[derive(Debug)]
-pub(crate) struct Written(Arc<AtomicBool>);
+pub(crate) struct Written(Ticket);
 
 impl Written {
     /// The unit of work was committed.
     pub(crate) fn committed(self) {
-        self.0.store(true, Ordering::Release);
+        self.0.set(Standing::Kept);
     }
 }
 
@@ -129,16 +166,35 @@ impl Answers {
         idempotency_find(&self.db, &ticket.scope, &ticket.key, &ticket.body_hash).await
     }
 
-    /// Keeps the answer of a command whose effect is durable already.
+    /// Keeps the answer of a command whose effect is durable already, in the place of what was kept for now.
     ///
     /// # Errors
-    /// [`WriteError`] when it is not kept: the command could take effect again.
+    /// [`WriteError`] when it is not kept: the command could take effect again, or is answered with what was kept for now.
     pub async fn keep(&self, ticket: Ticket, answer: StoredAnswer) -> Result<(), WriteError> {
         let now = self.now();
-        let keep = self
-            .writer
-            .run(KEEP_DEADLINE, move |tx| Box::pin(async move { ticket.keep(tx, answer, now).await }));
+        let keep = self.writer.run(KEEP_DEADLINE, move |tx| {
+            Box::pin(async move {
+                match ticket.standing() {
+                    Standing::ForNow => idempotency_amend(tx, &ticket.scope, &ticket.key, &answer).await,
+                    _ => ticket.keep(tx, answer, now).await,
+                }
+            })
+        });
         keep.await
+    }
+
+    /// Forgets a command that was refused, where something was kept of it before it was undone.
+    ///
+    /// # Errors
+    /// [`WriteError`] when it is not forgotten: the command is answered with what was kept for now.
+    pub async fn forget_undone(&self, ticket: Ticket) -> Result<(), WriteError> {
+        if ticket.standing() != Standing::Undone {
+            return Ok(());
+        }
+        let forget = self.writer.run(KEEP_DEADLINE, move |tx| {
+            Box::pin(async move { idempotency_withdraw(tx, &ticket.scope, &ticket.key).await })
+        });
+        forget.await
     }
 
     fn now(&self) -> Timestamp {

@@ -205,8 +205,14 @@ async fn hashed(app: &App, request: Request) -> Result<(Request, String), Proble
 
 /// Keeps what took effect, unless its unit of work has kept it.
 async fn keep(app: &App, ticket: Ticket, response: Response) -> Response {
+    if !response.status().is_success() {
+        if let Err(error) = app.plant.answers().forget_undone(ticket).await {
+            tracing::warn!(error = %error, "a keyed request that was undone is not forgotten; sent again, it is not done");
+        }
+        return response;
+    }
     let secret = response.extensions().get::<Secret>().is_some();
-    if !response.status().is_success() || secret || ticket.is_kept() {
+    if secret || ticket.is_kept() {
         return response;
     }
     let (parts, body) = response.into_parts();
@@ -221,7 +227,7 @@ async fn keep(app: &App, ticket: Ticket, response: Response) -> Response {
     };
     let packed = pack(parts.status, &parts.headers, &bytes);
     if let Err(error) = app.plant.answers().keep(ticket, packed).await {
-        tracing::warn!(error = %error, "the answer of a keyed request was not kept; sent again, it is done again");
+        tracing::warn!(error = %error, "the answer of a keyed request was not kept; sent again, it may be done again");
     }
     Response::from_parts(parts, Body::from(bytes))
 }

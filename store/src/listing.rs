@@ -208,11 +208,20 @@ pub(crate) async fn tx_rows<T: AnyRow>(
     filter: &Filter,
     rest: &str,
 ) -> Result<Vec<T>, StoreError> {
+    read_tx_rows(tx, what, filter.sql(select, rest), &filter.binds).await
+}
+
+/// All rows of a statement that was put together, in a transaction.
+async fn read_tx_rows<T: AnyRow>(
+    tx: &mut Tx,
+    what: &'static str,
+    sql: String,
+    binds: &[Bind],
+) -> Result<Vec<T>, StoreError> {
     tx.enter(what)?;
-    let sql = filter.sql(select, rest);
     let done = match &mut tx.conn {
-        TxConn::Sqlite(t) => bind_all!(sqlx::Sqlite, sql, &filter.binds).fetch_all(&mut **t).await,
-        TxConn::Postgres(t) => bind_all!(sqlx::Postgres, sql, &filter.binds).fetch_all(&mut **t).await,
+        TxConn::Sqlite(t) => bind_all!(sqlx::Sqlite, sql, binds).fetch_all(&mut **t).await,
+        TxConn::Postgres(t) => bind_all!(sqlx::Postgres, sql, binds).fetch_all(&mut **t).await,
     };
     tx.leave(what, done)
 }
@@ -293,10 +302,24 @@ impl Joined<'_> {
         filter: &Filter,
         slice: Slice,
     ) -> Result<Vec<R>, StoreError> {
-        let select = format!("SELECT {}.* FROM {}", self.row, self.from);
-        let page = filter.page_sql(&select, self.inner_order);
+        let page = filter.page_sql(&self.inner(), self.inner_order);
         let sql = format!("{} ORDER BY {}", self.select.replace("{page}", &page), self.order);
         read_rows(db, what, sql, &filter.slice_binds(slice)).await
+    }
+
+    /// All rows that `filter` leaves, in a transaction and in no order.
+    pub(crate) async fn tx_rows<R: AnyRow>(
+        &self,
+        tx: &mut Tx,
+        what: &'static str,
+        filter: &Filter,
+    ) -> Result<Vec<R>, StoreError> {
+        let sql = self.select.replace("{page}", &filter.sql(&self.inner(), ""));
+        read_tx_rows(tx, what, sql, &filter.binds).await
+    }
+
+    fn inner(&self) -> String {
+        format!("SELECT {}.* FROM {}", self.row, self.from)
     }
 
     /// The rows of `slice`, made into what they stand for, and how many there are in all.

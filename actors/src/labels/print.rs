@@ -19,6 +19,7 @@ use super::fields::{lot_data, serial_data, who};
 use super::printer::PrinterMessage;
 use super::{Labels, WRITE_DEADLINE, note};
 use crate::identity::By;
+use crate::once::Once;
 use crate::production::ProductionError;
 use crate::setback::Setback;
 
@@ -91,12 +92,17 @@ pub struct Printed {
 }
 
 impl Labels {
-    /// Prints a label.
+    /// Prints a label; `once` keeps with the job that it waits, until more is known.
     ///
     /// # Errors
     /// `Label` when it cannot be made, `Printer` when the printer cannot print and the label does not wait, `NoPrinter`,
     /// or as with everything of production.
-    pub async fn print(&self, by: &By, request: PrintRequest) -> Result<Printed, LabelsError> {
+    pub async fn print(
+        &self,
+        by: &By,
+        request: PrintRequest,
+        once: Option<Once<Printed>>,
+    ) -> Result<Printed, LabelsError> {
         check_copies(request.copies)?;
         let (label_type, number, data) = self.resolve(&request.of, request.label_type, request.data).await?;
         let zpl = Label::new(self.templates().get(&label_type)?, &data)?.zpl(request.copies);
@@ -112,14 +118,19 @@ impl Labels {
             reprint: None,
             requested_by: who(by),
         };
-        self.queue(by, job, request.wait).await
+        self.queue(by, job, request.wait, once).await
     }
 
     /// Prints a label once more, with a reason that is kept.
     ///
     /// # Errors
     /// As [`Self::print`]; `NoJob`; `Step` while the job before still waits or prints.
-    pub async fn reprint(&self, by: &By, request: ReprintRequest) -> Result<Printed, LabelsError> {
+    pub async fn reprint(
+        &self,
+        by: &By,
+        request: ReprintRequest,
+        once: Option<Once<Printed>>,
+    ) -> Result<Printed, LabelsError> {
         let before = self.job(request.job).await?;
         if matches!(before.state.status(), JobStatus::Pending | JobStatus::Printing) {
             // It is still to come out: a second one would be a double.
@@ -146,7 +157,7 @@ impl Labels {
             requested_by: who(by),
             ..before.job
         };
-        self.queue(by, job, request.wait).await
+        self.queue(by, job, request.wait, once).await
     }
 
     /// A drawing of a label: SVG.
@@ -286,7 +297,13 @@ impl Labels {
     }
 
     /// Queues a job, and waits a while for its printer.
-    async fn queue(&self, by: &By, job: NewPrintJob, wait: Duration) -> Result<Printed, LabelsError> {
+    async fn queue(
+        &self,
+        by: &By,
+        job: NewPrintJob,
+        wait: Duration,
+        once: Option<Once<Printed>>,
+    ) -> Result<Printed, LabelsError> {
         let shared = &self.shared;
         let printer = job.printer_id.clone();
         if store::printer_find(&shared.db, &printer).await?.is_none() {
@@ -295,20 +312,28 @@ impl Labels {
         if store::jobs_open_of(&shared.db, &printer).await? >= QUEUE_MAX {
             return Err(ProductionError::from(Setback::Overloaded { retry_after: RETRY_AFTER_FULL }).into());
         }
+        let ticket = once.as_ref().map(Once::ticket);
         let (by, now) = (by.clone(), shared.now());
         let queued = shared.writer.run(WRITE_DEADLINE, move |tx| {
             Box::pin(async move {
-                let queued = store::jobs_insert(tx, std::slice::from_ref(&job), now).await?;
-                for job in &queued {
-                    note(tx, job, now).await?;
-                    tx.audit(by.entry(now, Action::Create, "label_job").on(job.id).after(&shown(job)))?;
+                let Some(job) = store::jobs_insert(tx, &[job], now).await?.into_iter().next() else {
+                    return Ok(None);
+                };
+                note(tx, &job, now).await?;
+                tx.audit(by.entry(now, Action::Create, "label_job").on(job.id).after(&shown(&job)))?;
+                let queued = Printed { job, taken: false };
+                if let Some(once) = once {
+                    once.keep_for_now(tx, &queued, now).await?;
                 }
-                Ok(queued)
+                Ok(Some(queued.job))
             })
         });
-        let queued = queued.await?.into_iter().next();
-        let job = queued.ok_or_else(|| ProductionError::from(Setback::failed("nothing was queued")))?;
-        self.wait_for(job, &printer, wait).await
+        let job = queued.await?.ok_or_else(|| ProductionError::from(Setback::failed("nothing was queued")))?;
+        let answer = self.wait_for(job, &printer, wait).await;
+        if let (Err(LabelsError::Printer { .. }), Some(ticket)) = (&answer, ticket) {
+            ticket.undone();
+        }
+        answer
     }
 
     async fn wait_for(

@@ -97,7 +97,7 @@ impl Shop {
             may_wait,
             wait,
         };
-        self.labels.print(&by(), request).await
+        self.labels.print(&by(), request, None).await
     }
 
     async fn job(&self, id: LabelJobId) -> PrintJob {
@@ -240,7 +240,7 @@ async fn a_label_cut_off_in_the_middle_is_never_printed_again_by_itself() {
         may_wait: false,
         wait: WAIT,
     };
-    let again = shop.labels.reprint(&by(), again).await.expect("printed");
+    let again = shop.labels.reprint(&by(), again, None).await.expect("printed");
     let reprint = again.job.job.reprint.expect("a reprint");
     assert_eq!((reprint.of, reprint.reason.as_str(), reprint.worker.as_str()), (lost.id, "cut off", "W001"));
     assert_eq!(printer.count(), 3, "two copies on top of one");
@@ -437,13 +437,13 @@ async fn what_cannot_be_printed_is_refused_before_anything_is_queued() {
         may_wait: true,
         wait: WAIT,
     };
-    assert!(matches!(shop.labels.print(&by(), unknown.clone()).await, Err(LabelsError::NoPrinter(_))));
+    assert!(matches!(shop.labels.print(&by(), unknown.clone(), None).await, Err(LabelsError::NoPrinter(_))));
     for copies in [0, 11] {
         let many = PrintRequest { printer_id: id("Z"), copies, ..unknown.clone() };
-        assert!(matches!(shop.labels.print(&by(), many).await, Err(LabelsError::Label(_))), "{copies}");
+        assert!(matches!(shop.labels.print(&by(), many, None).await, Err(LabelsError::Label(_))), "{copies}");
     }
     let serial = PrintRequest { printer_id: id("Z"), of: LabelOf::Serial("X-1".to_owned()), ..unknown };
-    assert!(matches!(shop.labels.print(&by(), serial).await, Err(LabelsError::Production(_))));
+    assert!(matches!(shop.labels.print(&by(), serial, None).await, Err(LabelsError::Production(_))));
     assert_eq!(shop.count(JobStatus::Pending).await + printer.count(), 0);
     // A printer that is switched off prints nothing and says so.
     let off = serde_json::json!({ "enabled": false }).as_object().cloned().expect("object");

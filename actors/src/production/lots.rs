@@ -14,6 +14,7 @@ use super::Production;
 use super::error::ProductionError;
 use super::shared::{Change, Decided, Shared};
 use crate::identity::By;
+use crate::once::Once;
 
 /// What of a lot may be changed while it is open. Absent fields stay as they are.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,18 +38,35 @@ pub(super) fn shown(lot: &Lot) -> serde_json::Value {
 }
 
 impl Production {
-    /// Makes a lot.
+    /// Makes a lot; `once` keeps the answer with it.
     ///
     /// # Errors
     /// `Refused`, `Exists` when a given number is taken, or a part is away.
-    pub async fn create_lot(&self, by: &By, draft: LotDraft) -> Result<LotView, ProductionError> {
+    pub async fn create_lot(
+        &self,
+        by: &By,
+        draft: LotDraft,
+        once: Option<Once<LotView>>,
+    ) -> Result<LotView, ProductionError> {
         let (shared, by, now) = (self.shared.clone(), by.clone(), self.shared.now());
-        let made = self
-            .shared
-            .decide(move |tx| Box::pin(async move { insert_lot(&shared, tx, &by, &draft, now).await }));
+        let made = self.shared.decide(move |tx| {
+            Box::pin(async move {
+                let lot = match insert_lot(&shared, tx, &by, &draft, now).await? {
+                    Ok(lot) => lot,
+                    Err(error) => return Ok(Err(error)),
+                };
+                let Some(view) = store::lot_view_read(tx, lot.id).await? else {
+                    return Ok(Err(lot_missing(&lot.id)));
+                };
+                if let Some(once) = once {
+                    once.keep(tx, &view, now).await?;
+                }
+                Ok(Ok(view))
+            })
+        });
         let made = made.await?;
         self.shared.desk.ring(self.shared.desk.config.auto_lot_printer.as_ref());
-        self.lot(made.id).await
+        Ok(made)
     }
 
     /// The lot with `id`.

@@ -15,6 +15,7 @@ use super::error::ProductionError;
 use super::lots::{lot_missing, one_lot};
 use super::shared::{Change, Decided, Shared};
 use crate::identity::By;
+use crate::once::Once;
 use crate::setback::Setback;
 
 /// A unit as a caller asks for it.
@@ -46,14 +47,37 @@ pub(crate) fn person(by: &By) -> Result<OperatorId, ProductionError> {
 }
 
 impl Production {
-    /// Makes a unit of a lot.
+    /// Makes a unit of a lot; `once` keeps the answer with it.
     ///
     /// # Errors
     /// `Refused`, `Exists` when its number is taken, or a part is away.
-    pub async fn create_serial(&self, by: &By, draft: SerialDraft) -> Result<SerialView, ProductionError> {
-        let made = self.create_serials(by, vec![draft]).await?;
-        let id = made.first().map(|serial| serial.id);
-        self.serial(id.ok_or_else(|| ProductionError::from(Setback::failed("nothing was made")))?).await
+    pub async fn create_serial(
+        &self,
+        by: &By,
+        draft: SerialDraft,
+        once: Option<Once<SerialView>>,
+    ) -> Result<SerialView, ProductionError> {
+        let (shared, by, now) = (self.shared.clone(), by.clone(), self.shared.now());
+        let made = self.shared.decide(move |tx| {
+            Box::pin(async move {
+                let made = match insert_drafts(&shared, tx, &by, &[draft], now).await? {
+                    Ok(made) => made,
+                    Err(error) => return Ok(Err(error)),
+                };
+                let view = match made.first() {
+                    Some(serial) => store::serial_view_read(tx, serial.id).await?,
+                    None => None,
+                };
+                let Some(view) = view else { return Ok(Err(Setback::failed("nothing was made").into())) };
+                if let Some(once) = once {
+                    once.keep(tx, &view, now).await?;
+                }
+                Ok(Ok(view))
+            })
+        });
+        let made = made.await?;
+        self.shared.desk.ring(self.shared.desk.config.auto_serial_printer.as_ref());
+        Ok(made)
     }
 
     /// Makes units of lots: all of them, or none.
@@ -66,20 +90,9 @@ impl Production {
         drafts: Vec<SerialDraft>,
     ) -> Result<Vec<Serial>, ProductionError> {
         let (shared, by, now) = (self.shared.clone(), by.clone(), self.shared.now());
-        let made = self.shared.decide(move |tx| {
-            Box::pin(async move {
-                let mut made = Vec::with_capacity(drafts.len());
-                // Decided before anything is written: each draft is planned on the lot as those before it leave it.
-                for plan in plan_units(tx, &drafts, now).await? {
-                    let (lot, units) = match plan {
-                        Ok(plan) => plan,
-                        Err(error) => return Ok(Err(error)),
-                    };
-                    made.extend(insert_units(&shared, tx, &by, &lot, &units, now).await?);
-                }
-                Ok(Ok(made))
-            })
-        });
+        let made = self
+            .shared
+            .decide(move |tx| Box::pin(async move { insert_drafts(&shared, tx, &by, &drafts, now).await }));
         let made = made.await?;
         self.shared.desk.ring(self.shared.desk.config.auto_serial_printer.as_ref());
         Ok(made)
@@ -303,6 +316,26 @@ async fn plan_units(
         plans.push(Ok((lot, units)));
     }
     Ok(plans)
+}
+
+/// Plans and stores units in a unit of work.
+async fn insert_drafts(
+    shared: &Shared,
+    tx: &mut Tx,
+    by: &By,
+    drafts: &[SerialDraft],
+    now: Timestamp,
+) -> Decided<Vec<Serial>> {
+    let mut made = Vec::with_capacity(drafts.len());
+    // Decided before anything is written: each draft is planned on the lot as those before it leave it.
+    for plan in plan_units(tx, drafts, now).await? {
+        let (lot, units) = match plan {
+            Ok(plan) => plan,
+            Err(error) => return Ok(Err(error)),
+        };
+        made.extend(insert_units(shared, tx, by, &lot, &units, now).await?);
+    }
+    Ok(Ok(made))
 }
 
 async fn insert_units(

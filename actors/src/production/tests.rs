@@ -37,7 +37,7 @@ pub(super) async fn lot(plant: &crate::Plant, model: &ProductModel, units: i64) 
     let draft: LotDraft =
         serde_json::from_value(json!({ "product_model_id": model.id, "target_quantity": units }))
             .expect("a lot");
-    let lot = production.create_lot(&admin(), draft).await.expect("the lot is made");
+    let lot = production.create_lot(&admin(), draft, None).await.expect("the lot is made");
     let draft = |_| SerialDraft { lot_id: lot.lot.id, serial_number: None, sequence_in_lot: None };
     let made =
         production.create_serials(&admin(), (0..units).map(draft).collect()).await.expect("units are made");
@@ -254,7 +254,7 @@ async fn lots_of_a_shift_are_numbered_without_gap_and_double() {
             serde_json::from_value(json!({ "product_model_id": model.id, "target_quantity": 5 }))
                 .expect("a lot");
         let by = admin();
-        let made = join_all((0..50).map(|_| production.create_lot(&by, draft.clone()))).await;
+        let made = join_all((0..50).map(|_| production.create_lot(&by, draft.clone(), None))).await;
         let mut numbers: Vec<String> =
             made.into_iter().map(|lot| lot.expect("made").lot.lot_number.to_string()).collect();
         numbers.sort_unstable();

@@ -171,7 +171,7 @@ impl Driver {
         let draft: LotDraft =
             serde_json::from_value(json!({ "product_model_id": model.id, "target_quantity": UNITS }))
                 .expect("a lot");
-        let lot = settle(production.create_lot(&admin(), draft)).await.expect("the lot is made");
+        let lot = settle(production.create_lot(&admin(), draft, None)).await.expect("the lot is made");
         let draft = |_| SerialDraft { lot_id: lot.lot.id, serial_number: None, sequence_in_lot: None };
         let by = admin();
         let units = production.create_serials(&by, (0..UNITS).map(draft).collect());

@@ -16,6 +16,7 @@ use super::views::JobOut;
 use crate::http::App;
 use crate::http::caller::Caller;
 use crate::http::extract::{Json, Query, invalid_body};
+use crate::http::idempotency::IdempotentUnit;
 use crate::http::identity::types::Done;
 use crate::http::problem::{AnyError, BodyError, ConflictError, NotFoundError, Problem, RuleError};
 use crate::http::production::bodies::{Name, field};
@@ -112,6 +113,8 @@ pub(crate) struct TemplateOut {
     height: u32,
 }
 
+const WAITING: &str = "출력 대기 중입니다 / waiting for the printer";
+
 /// Prints a label: 201 once the printer took it, 202 while it waits. 503 `PRINTER_NOT_CONNECTED` or
 /// `PRINTER_OUT_OF_PAPER` (also: no ribbon, head open, paused, no answer) when it cannot be printed now; nothing waits then.
 #[utoipa::path(
@@ -126,6 +129,7 @@ pub(crate) struct TemplateOut {
 pub(crate) async fn print(
     State(app): State<App>,
     caller: Caller,
+    unit: IdempotentUnit,
     Json(given): Json<PrintIn>,
 ) -> Result<Response, Problem> {
     let label_type = label_type(given.label_type.as_deref())?;
@@ -139,7 +143,8 @@ pub(crate) async fn print(
         may_wait: given.queue.unwrap_or(false),
         wait: wait(given.wait_s)?,
     };
-    Ok(answer(app.plant.labels().print(&caller.by(), request).await?))
+    let once = unit.answering(StatusCode::ACCEPTED, waiting);
+    Ok(answer(app.plant.labels().print(&caller.by(), request, once).await?))
 }
 
 /// Prints a label once more. The reason, who gave it and when are kept with the job.
@@ -155,6 +160,7 @@ pub(crate) async fn print(
 pub(crate) async fn reprint(
     State(app): State<App>,
     caller: Caller,
+    unit: IdempotentUnit,
     Json(given): Json<ReprintIn>,
 ) -> Result<Response, Problem> {
     let labels = app.plant.labels();
@@ -183,7 +189,8 @@ pub(crate) async fn reprint(
         may_wait: given.queue.unwrap_or(false),
         wait: wait(given.wait_s)?,
     };
-    Ok(answer(labels.reprint(&caller.by(), request).await?))
+    let once = unit.answering(StatusCode::ACCEPTED, waiting);
+    Ok(answer(labels.reprint(&caller.by(), request, once).await?))
 }
 
 /// A drawing of a label, as it would be printed.
@@ -269,9 +276,18 @@ fn wait(seconds: Option<f64>) -> Result<Duration, Problem> {
 fn answer(printed: Printed) -> Response {
     let (status, message) = match printed.taken {
         true => (StatusCode::CREATED, "출력되었습니다 / the printer took it"),
-        false => (StatusCode::ACCEPTED, "출력 대기 중입니다 / waiting for the printer"),
+        false => (StatusCode::ACCEPTED, WAITING),
     };
-    let location = format!("/api/v1/label/jobs/{}", printed.job.id);
+    let location = location(&printed);
     let body = JsonBody(Done::new(message, JobOut::from(printed.job)));
     (status, [(header::LOCATION, location)], body).into_response()
+}
+
+/// What is answered of a job when nothing more is known than that it is queued.
+fn waiting(printed: &Printed) -> (String, Done<JobOut>) {
+    (location(printed), Done::new(WAITING, JobOut::from(printed.job.clone())))
+}
+
+fn location(printed: &Printed) -> String {
+    format!("/api/v1/label/jobs/{}", printed.job.id)
 }

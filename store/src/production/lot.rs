@@ -5,7 +5,7 @@ use nightshift_domain::production::{LineId, LotId, LotStatus, PlantDate, Product
 use super::catalog;
 use super::lot_row::{LotView, LotViewRow, SELECT_VIEW};
 use crate::listing::{Filter, Joined};
-use crate::{Db, Page, Slice, StoreError};
+use crate::{Db, Page, Slice, StoreError, Tx};
 
 /// Which lots are wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -53,6 +53,15 @@ pub async fn lot_list(db: &Db, query: &LotQuery, slice: Slice) -> Result<Page<Lo
 /// [`StoreError::Query`], [`StoreError::Row`].
 pub async fn lot_find(db: &Db, id: LotId) -> Result<Option<LotView>, StoreError> {
     find(db, Filter::default().and("l.id = ?", id.0)).await
+}
+
+/// The lot with `id` as the unit of work sees it.
+///
+/// # Errors
+/// [`StoreError::Query`], [`StoreError::Row`], [`StoreError::Aborted`].
+pub async fn lot_view_read(tx: &mut Tx, id: LotId) -> Result<Option<LotView>, StoreError> {
+    let filter = Filter::default().and("l.id = ?", id.0);
+    catalog::first(NEWEST_FIRST.tx_rows::<LotViewRow>(tx, "lot_view_read", &filter).await?)
 }
 
 /// The lot with that number.

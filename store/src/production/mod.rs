@@ -55,7 +55,7 @@ pub use hold::{
 };
 pub use import::{RunImport, lots_import, lots_recount, runs_import, serials_import};
 pub use line::{line_delete, line_find, line_find_code, line_insert, line_list, line_read, line_update};
-pub use lot::{LotQuery, lot_find, lot_find_number, lot_list};
+pub use lot::{LotQuery, lot_find, lot_find_number, lot_list, lot_view_read};
 pub use lot_row::{LineBrief, LotView, ProductModelBrief};
 pub use lot_write::{
     lot_count, lot_delete, lot_insert, lot_number_take, lot_update, lots_read, lots_read_numbers, lots_save,
@@ -76,7 +76,7 @@ pub use recount::{figures_check, figures_rebuild};
 pub use rework::{rework_history, rework_list, rework_store};
 pub use run::{RunOutcome, RunQuery, run_find, run_history, run_history_lot, run_list, run_note, run_read};
 pub use run_row::{EquipmentBrief, OperatorBrief, ProcessBrief, RunView};
-pub use serial::{SerialQuery, serial_find, serial_find_number, serial_list};
+pub use serial::{SerialQuery, serial_find, serial_find_number, serial_list, serial_view_read};
 pub use serial_row::{LotBrief, SerialView};
 pub use serial_write::{
     serial_delete, serial_sequences, serials_insert, serials_read, serials_read_numbers, serials_save,

@@ -5,7 +5,7 @@ use nightshift_domain::production::{LotId, SerialId, SerialStatus};
 use super::catalog;
 use super::serial_row::{SELECT_VIEW, SerialView, SerialViewRow};
 use crate::listing::{Filter, Joined};
-use crate::{Db, Page, Slice, StoreError};
+use crate::{Db, Page, Slice, StoreError, Tx};
 
 /// Which serials are wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,6 +41,15 @@ pub async fn serial_list(db: &Db, query: &SerialQuery, slice: Slice) -> Result<P
 /// [`StoreError::Query`], [`StoreError::Row`].
 pub async fn serial_find(db: &Db, id: SerialId) -> Result<Option<SerialView>, StoreError> {
     find(db, Filter::default().and("s.id = ?", id.0)).await
+}
+
+/// The serial with `id` as the unit of work sees it.
+///
+/// # Errors
+/// [`StoreError::Query`], [`StoreError::Row`], [`StoreError::Aborted`].
+pub async fn serial_view_read(tx: &mut Tx, id: SerialId) -> Result<Option<SerialView>, StoreError> {
+    let filter = Filter::default().and("s.id = ?", id.0);
+    catalog::first(NEWEST_FIRST.tx_rows::<SerialViewRow>(tx, "serial_view_read", &filter).await?)
 }
 
 /// The serial with that number.

@@ -93,6 +93,31 @@ pub async fn idempotency_finish(
     }
 }
 
+/// Puts another answer in the place of the one that is kept for a request. One that was swept or forgotten meanwhile stays away.
+///
+/// # Errors
+/// [`StoreError::Query`], [`StoreError::Aborted`].
+pub async fn idempotency_amend(
+    tx: &mut Tx,
+    scope: &str,
+    key: &str,
+    answer: &StoredAnswer,
+) -> Result<(), StoreError> {
+    let sql = "UPDATE idempotency SET status = $3, response = $4 \
+               WHERE scope = $1 AND key = $2 AND status IS NOT NULL";
+    let (status, response) = (i64::from(answer.status), answer.response.as_slice());
+    write_exec!(tx, "idempotency_amend", sql, scope, key, status, response).map(|_| ())
+}
+
+/// Takes the answer of a request away, because its effect was undone: the key is new again.
+///
+/// # Errors
+/// [`StoreError::Query`], [`StoreError::Aborted`].
+pub async fn idempotency_withdraw(tx: &mut Tx, scope: &str, key: &str) -> Result<(), StoreError> {
+    let sql = "DELETE FROM idempotency WHERE scope = $1 AND key = $2";
+    write_exec!(tx, "idempotency_withdraw", sql, scope, key).map(|_| ())
+}
+
 /// Gives a claimed key back, because the request had no effect.
 ///
 /// # Errors

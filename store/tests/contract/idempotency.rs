@@ -1,8 +1,8 @@
 //! Answers of requests that may be repeated.
 
 use nightshift_store::system::{
-    Claim, StoredAnswer, idempotency_claim, idempotency_find, idempotency_finish, idempotency_forget,
-    idempotency_release, idempotency_sweep,
+    Claim, StoredAnswer, idempotency_amend, idempotency_claim, idempotency_find, idempotency_finish,
+    idempotency_forget, idempotency_release, idempotency_sweep, idempotency_withdraw,
 };
 use nightshift_store::testing::TestDb;
 use nightshift_store::{Db, StoreError};
@@ -13,6 +13,7 @@ nightshift_store::on_both_engines!(
     a_request_is_answered_once,
     a_claim_that_was_left_is_taken_over,
     a_released_key_is_new_again,
+    an_answer_is_amended_and_withdrawn,
     old_keys_are_swept,
     a_scope_is_forgotten_as_a_whole,
 );
@@ -66,6 +67,27 @@ async fn a_released_key_is_new_again(home: &TestDb) {
     idempotency_release(&mut tx, "user 1 POST /lots", "k").await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(claim(&home.db, "k", "other", 2).await, Claim::Answered(answer()));
+}
+
+async fn an_answer_is_amended_and_withdrawn(home: &TestDb) {
+    let scope = "user 1 POST /lots";
+    let later = StoredAnswer { status: 202, response: b"later".to_vec() };
+    assert_eq!(claim(&home.db, "k", "h", 0).await, Claim::Fresh);
+    let mut tx = home.db.begin().await.unwrap();
+    idempotency_amend(&mut tx, scope, "k", &later).await.unwrap();
+    idempotency_amend(&mut tx, scope, "unknown", &later).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(claim(&home.db, "k", "h", 1).await, Claim::InProgress, "there was no answer to amend");
+    let mut tx = home.db.begin().await.unwrap();
+    idempotency_finish(&mut tx, scope, "k", &answer()).await.unwrap();
+    idempotency_amend(&mut tx, scope, "k", &later).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(claim(&home.db, "k", "h", 2).await, Claim::Answered(later));
+    let mut tx = home.db.begin().await.unwrap();
+    idempotency_withdraw(&mut tx, scope, "k").await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(idempotency_find(&home.db, scope, "unknown", "h").await.unwrap(), None);
+    assert_eq!(claim(&home.db, "k", "other", 3).await, Claim::Fresh);
 }
 
 async fn a_scope_is_forgotten_as_a_whole(home: &TestDb) {

@@ -319,8 +319,8 @@ async fn report(
     recoveries: &mut [Duration],
 ) {
     let (readings, duplicates) = readings::check(server, told.readings).await;
-    let runs = line::check(server, told.line, kills).await;
-    let labels = labels::check(server, &things.desk, told.labels, kills).await;
+    let runs = line::check(server, told.line).await;
+    let labels = labels::check(server, &things.desk, told.labels).await;
     let versions = firmware::check(server, things.model, told.versions).await;
     let vehicles = vehicles::check(server, told.vehicles).await;
     let texts = briefings::last(server, &told.texts).await;

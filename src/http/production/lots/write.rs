@@ -7,6 +7,7 @@ use axum::response::Response;
 use nightshift_actors::LotChange;
 use nightshift_domain::identity::Permission;
 use nightshift_domain::production::{LineId, LotDraft, LotStatus};
+use nightshift_store::production::LotView;
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -17,6 +18,7 @@ use super::super::views::LotOut;
 use crate::http::App;
 use crate::http::caller::Caller;
 use crate::http::extract::{Json, invalid_body};
+use crate::http::idempotency::IdempotentUnit;
 use crate::http::identity::types::Done;
 use crate::http::identity::users::created;
 use crate::http::problem::{AnyError, BodyError, ConflictError, NotFoundError, Problem, RuleError};
@@ -83,10 +85,18 @@ pub(crate) struct LotStep {
 pub(crate) async fn create(
     State(app): State<App>,
     caller: Caller,
+    unit: IdempotentUnit,
     Json(draft): Json<LotDraft>,
 ) -> Result<Response, Problem> {
-    let lot = LotOut::from(app.plant.production().create_lot(&caller.by(), draft).await?);
-    Ok(created(format!("/api/v1/lots/{}", lot.id), lot))
+    let once = unit.answering(StatusCode::CREATED, |lot: &LotView| placed(LotOut::from(lot.clone())));
+    let lot = app.plant.production().create_lot(&caller.by(), draft, once).await?;
+    let (place, lot) = placed(lot.into());
+    Ok(created(place, lot))
+}
+
+/// A lot and where it is.
+fn placed(lot: LotOut) -> (String, LotOut) {
+    (format!("/api/v1/lots/{}", lot.id), lot)
 }
 
 type LotFields = AnyOf<LotChangeIn>;

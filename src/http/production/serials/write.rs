@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use nightshift_actors::SerialDraft;
 use nightshift_domain::production::SerialStatus;
+use nightshift_store::production::SerialView;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -15,6 +16,7 @@ use super::super::views::{ReworkOut, SerialOut};
 use crate::http::App;
 use crate::http::caller::Caller;
 use crate::http::extract::Json;
+use crate::http::idempotency::IdempotentUnit;
 use crate::http::identity::types::Done;
 use crate::http::identity::users::created;
 use crate::http::problem::{AnyError, BodyError, ConflictError, NotFoundError, Problem, RuleError};
@@ -76,14 +78,21 @@ pub(crate) struct Reworked {
 pub(crate) async fn create(
     State(app): State<App>,
     caller: Caller,
+    unit: IdempotentUnit,
     Json(given): Json<SerialIn>,
 ) -> Result<Response, Problem> {
     let lot_id = find::lot(&app, &given.lot_id.text()).await?.lot.id;
     let SerialIn { serial_number, sequence_in_lot, .. } = given;
     let draft = SerialDraft { lot_id, serial_number, sequence_in_lot };
-    let serial = app.plant.production().create_serial(&caller.by(), draft).await?;
-    let serial = SerialOut::from(serial);
-    Ok(created(format!("/api/v1/serials/{}", serial.id), serial))
+    let once = unit.answering(StatusCode::CREATED, |unit: &SerialView| placed(SerialOut::from(unit.clone())));
+    let serial = app.plant.production().create_serial(&caller.by(), draft, once).await?;
+    let (place, serial) = placed(serial.into());
+    Ok(created(place, serial))
+}
+
+/// A unit and where it is.
+fn placed(serial: SerialOut) -> (String, SerialOut) {
+    (format!("/api/v1/serials/{}", serial.id), serial)
 }
 
 /// Removes a unit that nothing was done with.
