@@ -5,6 +5,8 @@
 //! undone alone; a commit that fails fails the group, whose units were then not acknowledged. The events that a group
 //! journalled reach the hub after the commit, in order.
 
+mod group;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,13 +19,13 @@ use nightshift_store::{Db, StoreError, Tx};
 use tokio::sync::{Notify, oneshot};
 
 use crate::hub::Hub;
+use group::{Group, OwnedBatch, Unit, Work};
 
 /// Units of work that may wait for the next commit; more are answered as overloaded.
 const PENDING_MAX: usize = 8_192;
-/// Most units of work in one commit: a bound on how long one transaction takes.
-const GROUP_MAX: usize = 1_024;
-/// Most readings in one commit, for the same reason.
-const GROUP_READINGS_MAX: usize = 200_000;
+/// Longest that a group's transaction may take, four statements that each take as long as one may: a server that vanished without a word
+/// would else hold everybody up for as long as the system tries to reach it, a quarter of an hour.
+const GROUP_TIME_MAX: Duration = Duration::from_secs(120);
 
 /// Why a write was not acknowledged.
 #[derive(Debug, thiserror::Error)]
@@ -85,7 +87,7 @@ impl Writer {
         step: impl for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, StoreError>> + Send + 'static,
     ) -> Result<T, WriteError> {
         let add = |group: &mut Group, reply| {
-            group.units.push(Box::new(Unit { step: Some(Box::new(step)), done: None, reply: Some(reply) }));
+            group.units.push(Box::new(Unit::new(Box::new(step), reply)));
         };
         self.submit(deadline, add).await
     }
@@ -232,95 +234,23 @@ pub(crate) enum WriterMessage {
     Open(Reply<()>),
 }
 
-pub(crate) struct OwnedBatch {
-    key: SensorKey,
-    readings: Vec<Reading>,
-    account: Account,
-    reply: Answer<()>,
-}
-
-/// A unit of work with its answer, its types forgotten.
-pub(crate) trait Work: Send {
-    fn run<'t>(&'t mut self, tx: &'t mut Tx) -> BoxFuture<'t, Result<(), StoreError>>;
-    fn settle(self: Box<Self>, outcome: Result<(), WriteError>);
-    /// Whether nobody waits for it any more.
-    fn is_abandoned(&self) -> bool;
-}
-
-struct Unit<T> {
-    step: Option<Step<T>>,
-    done: Option<T>,
-    reply: Option<Answer<T>>,
-}
-
-impl<T: Send + 'static> Work for Unit<T> {
-    fn run<'t>(&'t mut self, tx: &'t mut Tx) -> BoxFuture<'t, Result<(), StoreError>> {
-        Box::pin(async move {
-            if let Some(step) = self.step.take() {
-                self.done = Some(step(tx).await?);
-            }
-            Ok(())
-        })
-    }
-
-    fn is_abandoned(&self) -> bool {
-        self.reply.as_ref().is_none_or(oneshot::Sender::is_closed)
-    }
-
-    fn settle(mut self: Box<Self>, outcome: Result<(), WriteError>) {
-        let Some(reply) = self.reply.take() else { return };
-        match (outcome, self.done.take()) {
-            // Who does not listen any more has passed its deadline.
-            (Ok(()), Some(done)) => drop(reply.send(Ok(done))),
-            (Ok(()), None) => drop(reply),
-            (Err(error), _) => drop(reply.send(Err(error))),
-        }
-    }
-}
-
-#[derive(Default)]
-struct Group {
-    batches: Vec<OwnedBatch>,
-    units: Vec<Box<dyn Work>>,
-}
-
-impl Group {
-    fn len(&self) -> usize {
-        self.batches.len() + self.units.len()
-    }
-
-    /// Takes what fits into one transaction, the oldest first.
-    fn take(&mut self) -> Self {
-        let mut readings = 0;
-        let fit = self
-            .batches
-            .iter()
-            .take(GROUP_MAX)
-            .take_while(|b| {
-                readings += b.readings.len();
-                readings <= GROUP_READINGS_MAX || readings == b.readings.len()
-            })
-            .count();
-        let units = self.units.len().min(GROUP_MAX);
-        Self { batches: self.batches.drain(..fit).collect(), units: self.units.drain(..units).collect() }
-    }
-}
-
 /// The actor.
 pub(crate) struct StoreWriter {
     db: Db,
     hub: Hub,
     queue: Arc<Queue>,
+    patience: Duration,
 }
 
 impl StoreWriter {
     pub(crate) fn new(db: Db, hub: Hub, queue: Arc<Queue>) -> Self {
-        Self { db, hub, queue }
+        Self { db, hub, queue, patience: GROUP_TIME_MAX }
     }
 
     fn commit_what_waits(&self) {
         if self.queue.begin() {
-            tokio::spawn(commit_all(self.db.clone(), self.hub.clone(), Arc::clone(&self.queue)));
+            let (db, hub, queue) = (self.db.clone(), self.hub.clone(), Arc::clone(&self.queue));
+            tokio::spawn(commit_all(db, hub, queue, self.patience));
         }
     }
 }
@@ -351,9 +281,10 @@ impl Actor for StoreWriter {
 
 /// Commits group after group until nothing waits. The next commit begins before those of the last one are answered: the
 /// disk works while the answers go out.
-async fn commit_all(db: Db, hub: Hub, queue: Arc<Queue>) {
+async fn commit_all(db: Db, hub: Hub, queue: Arc<Queue>, patience: Duration) {
     while let Some(mut group) = queue.next() {
-        let ended = std::panic::AssertUnwindSafe(commit(&db, &hub, &mut group)).catch_unwind().await;
+        let committing = commit(&db, &hub, &mut group, patience);
+        let ended = std::panic::AssertUnwindSafe(committing).catch_unwind().await;
         let outcome = ended.unwrap_or_else(|_| {
             tracing::error!(units = group.len(), "a commit panicked; its writers were not acknowledged");
             Outcome::default()
@@ -369,10 +300,11 @@ async fn commit_all(db: Db, hub: Hub, queue: Arc<Queue>) {
 }
 
 /// One transaction for the whole group; its events go out when it is committed.
-async fn commit(db: &Db, hub: &Hub, group: &mut Group) -> Outcome {
+async fn commit(db: &Db, hub: &Hub, group: &mut Group, patience: Duration) -> Outcome {
     metrics::histogram!("nightshift_store_group_units").record(group.len() as f64);
     let mut outcome = Outcome::default();
-    match attempt(db, group, &mut outcome).await {
+    let attempted = tokio::time::timeout(patience, attempt(db, group, &mut outcome)).await;
+    match attempted.unwrap_or(Err(StoreError::Overdue { after: patience })) {
         Ok(events) => {
             metrics::counter!("nightshift_store_commits_total").increment(1);
             let written = group.batches.iter().zip(&outcome.batches).filter(|(_, outcome)| outcome.is_ok());

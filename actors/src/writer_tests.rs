@@ -17,10 +17,18 @@ struct Bench {
 }
 
 fn bench(home: TestDb) -> Bench {
+    patient(home, GROUP_TIME_MAX)
+}
+
+/// With a writer that waits for the database no longer than `patience`.
+fn patient(home: TestDb, patience: Duration) -> Bench {
     let (hub, root) = (Hub::new(0), Supervisor::root("test", Runtime::system()).expect("root"));
     let (db, own, queue) = (home.db.clone(), hub.clone(), Arc::<Queue>::default());
     let for_writer = Arc::clone(&queue);
-    let make = move || StoreWriter::new(db.clone(), own.clone(), Arc::clone(&for_writer));
+    let make = move || StoreWriter {
+        patience,
+        ..StoreWriter::new(db.clone(), own.clone(), Arc::clone(&for_writer))
+    };
     let address = root.spawn(ChildSpec::new("writer").mailbox(Mailbox::wait(1_024)), make).expect("writer");
     Bench { writer: Writer::new(address, queue), hub, root, home }
 }
@@ -75,6 +83,29 @@ async fn a_unit_that_fails_is_undone_alone() {
         let events =
             nightshift_store::system::events_after(&bench.home.db, 0, None, 100).await.expect("events");
         assert_eq!(events.len(), 3, "a failed unit's event must go with it");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_that_never_ends_holds_nobody_up_for_good() {
+    for home in [Some(sqlite().await), postgres().await].into_iter().flatten() {
+        let bench = patient(home, Duration::from_secs(3));
+        let stuck = bench.writer.run(DEADLINE, |tx| {
+            Box::pin(async move {
+                tx.journal(NewEvent::new(Timestamp::from_s(1), "test.stuck", "x", serde_json::json!({})))
+                    .await?;
+                std::future::pending::<Result<(), StoreError>>().await
+            })
+        });
+        let (stuck, next) = tokio::join!(stuck, async {
+            // Whatever shares its transaction fails with it; what comes after is done.
+            while event(&bench.writer, 2).await.is_err() {}
+        });
+        assert!(matches!(&stuck, Err(WriteError::Store(error)) if error.is_transient()), "{stuck:?}");
+        let () = next;
+        let kept =
+            nightshift_store::system::events_after(&bench.home.db, 0, None, 10).await.expect("readable");
+        assert!(kept.iter().all(|event| event.kind == "test.event"), "{kept:?}");
     }
 }
 

@@ -123,6 +123,12 @@ pub enum StoreError {
         #[source]
         source: serde_json::Error,
     },
+    /// The database did not answer in time; what was asked of it may or may not have taken effect.
+    #[error("the database has not answered for {} s", .after.as_secs())]
+    Overdue {
+        /// How long it was waited for.
+        after: std::time::Duration,
+    },
 }
 
 impl StoreError {
@@ -147,7 +153,7 @@ impl StoreError {
             Self::Migrate(
                 sqlx::migrate::MigrateError::Execute(e) | sqlx::migrate::MigrateError::ExecuteMigration(e, _),
             ) => passes(e),
-            Self::Aborted { .. } => true,
+            Self::Aborted { .. } | Self::Overdue { .. } => true,
             _ => false,
         }
     }

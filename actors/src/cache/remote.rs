@@ -136,7 +136,11 @@ impl Remote {
         let per_minute = per_minute.get();
         let interval = (MINUTE_US / u64::from(per_minute)).max(1);
         let mut take = redis::cmd("EVAL");
-        take.arg(TAKE).arg(1).arg(self.key(&format!("limit:{limit}:{client:x}"))).arg(per_minute).arg(interval);
+        take.arg(TAKE)
+            .arg(1)
+            .arg(self.key(&format!("limit:{limit}:{client:x}")))
+            .arg(per_minute)
+            .arg(interval);
         let asked = async |mut link| take.query_async::<(u8, u32, u64)>(&mut link).await;
         let (taken, remaining, wait_us) = self.call(asked).await?;
         let reset_s = whole_seconds(Duration::from_micros(wait_us));
@@ -181,10 +185,7 @@ impl Remote {
     }
 
     /// One call within its deadline; when it fails, the connection is given up. Nothing where there is none.
-    async fn call<T>(
-        &self,
-        asked: impl AsyncFnOnce(MultiplexedConnection) -> RedisResult<T>,
-    ) -> Option<T> {
+    async fn call<T>(&self, asked: impl AsyncFnOnce(MultiplexedConnection) -> RedisResult<T>) -> Option<T> {
         let link = self.link()?;
         let begun = self.clock.monotonic();
         let outcome = asked(link).await;

@@ -328,7 +328,8 @@ impl Labels {
                 Ok(Some(queued.job))
             })
         });
-        let job = queued.await?.ok_or_else(|| ProductionError::from(Setback::failed("nothing was queued")))?;
+        let job =
+            queued.await?.ok_or_else(|| ProductionError::from(Setback::failed("nothing was queued")))?;
         let answer = self.wait_for(job, &printer, wait).await;
         if let (Err(LabelsError::Printer { .. }), Some(ticket)) = (&answer, ticket) {
             ticket.undone();

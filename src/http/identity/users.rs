@@ -18,7 +18,9 @@ use crate::http::caller::Caller;
 use crate::http::extract::{Json, Query};
 use crate::http::idempotency::IdempotentUnit;
 use crate::http::paging::{Page, listed};
-use crate::http::problem::{AnyError, BodyError, ConflictError, NotFoundError, Problem, RuleError, SignInError};
+use crate::http::problem::{
+    AnyError, BodyError, ConflictError, NotFoundError, Problem, RuleError, SignInError,
+};
 
 /// A user about to be made.
 #[derive(Deserialize, ToSchema)]
