@@ -36,11 +36,16 @@ pub enum Setback {
     #[error("not done in time")]
     Deadline,
     /// It failed while it was handled; it may or may not have taken effect.
-    #[error("failed while handling the request: {0}")]
+    #[error("failed: {0}")]
     Failed(String),
 }
 
 impl Setback {
+    /// Too much waits already.
+    pub(crate) fn full() -> Self {
+        Self::Overloaded { retry_after: RETRY_AFTER_FULL }
+    }
+
     /// `what` does not answer, and may soon.
     pub(crate) fn away(what: &'static str) -> Self {
         Self::Unavailable { what, retry_after: RETRY_AFTER_GONE }
@@ -51,10 +56,19 @@ impl Setback {
         Self::Failed(cause.to_string())
     }
 
+    /// The same with the pauses of a domain whose clients are asked for others: when a queue is full, when a part is gone.
+    pub(crate) fn pausing(self, full: Duration, gone: Duration) -> Self {
+        match self {
+            Self::Overloaded { .. } => Self::Overloaded { retry_after: full },
+            Self::Unavailable { what, .. } => Self::Unavailable { what, retry_after: gone },
+            other => other,
+        }
+    }
+
     /// What an actor did not answer.
     pub(crate) fn of_ask(error: AskError, what: &'static str) -> Self {
         match error {
-            AskError::Full => Self::Overloaded { retry_after: RETRY_AFTER_FULL },
+            AskError::Full => Self::full(),
             AskError::Stopped => Self::away(what),
             AskError::Deadline => Self::Deadline,
             AskError::Failed => Self::Failed(format!("{what} was restarted")),
@@ -74,7 +88,7 @@ impl Setback {
     /// What the writer did not do; what the store said of it is the domain's to read.
     pub(crate) fn of_write<E: From<Self>>(error: &WriteError, of_store: impl FnOnce(&StoreError) -> E) -> E {
         let setback = match error {
-            WriteError::Overloaded => Self::Overloaded { retry_after: RETRY_AFTER_FULL },
+            WriteError::Overloaded => Self::full(),
             WriteError::Deadline => Self::Deadline,
             WriteError::Stopped => Self::away("the writer"),
             WriteError::Lost => Self::failed("the writer was restarted"),

@@ -251,6 +251,7 @@ impl utoipa::IntoResponses for AnyError {
 impl utoipa::IntoResponses for BodyError {
     fn responses() -> Answers {
         described(&[
+            ("400", "The body broke off, or a rule stands against what it says; `code` says which."),
             ("408", "The body did not arrive in time."),
             ("413", "The body is larger than allowed."),
             ("415", "The content type is not one that this route reads."),

@@ -56,6 +56,13 @@ pub(crate) async fn sqlite(options: &DbOptions) -> Result<SqliteDb, StoreError> 
     })
 }
 
+/// How PostgreSQL plans what the writing connection asks: rows are looked up by their keys, a few at a time. The server keeps the plan
+/// that it made of a statement's first uses, when the tables may have been all but empty: reading them as a whole was cheap
+/// then, and is not once they have grown. (What is switched off is still done where there is no other way, at an assumed
+/// price at which the server would compile it: that is switched off too.)
+const WRITER_PLANS: [(&str, &str); 4] =
+    [("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off"), ("jit", "off")];
+
 pub(crate) async fn postgres(options: &DbOptions) -> Result<PostgresDb, StoreError> {
     let timeout_ms = options.statement_timeout.as_millis().to_string();
     let lock_timeout_ms = options.acquire_timeout.as_millis().to_string();
@@ -75,7 +82,7 @@ pub(crate) async fn postgres(options: &DbOptions) -> Result<PostgresDb, StoreErr
     // First the pool: at the start the server may be given time to start as well.
     let readers = PgReaders::open(base.clone(), options.max_readers, patience).await;
     let readers = readers.map_err(StoreError::Connect)?;
-    let writer = Seat::open(base, patience).await.map_err(StoreError::Connect)?;
+    let writer = Seat::open(base.options(WRITER_PLANS), patience).await.map_err(StoreError::Connect)?;
     Ok(PostgresDb { readers, writer, location, audit_key: options.audit_key.clone() })
 }
 

@@ -10,7 +10,7 @@ use nightshift_domain::briefing::{
 };
 use nightshift_domain::production::PlantDate;
 use nightshift_kernel::{AskError, Reply};
-use nightshift_store::briefing::{self as store, Asker, Daily, Running};
+use nightshift_store::briefing::{self as store, Asker, Daily, Running, ToldText};
 use nightshift_store::{Page, Slice};
 use serde_json::json;
 
@@ -20,6 +20,7 @@ use super::running::{RunMessage, ended_event, texts_of};
 use super::seats::Listening;
 use super::shared::{Shared, WRITE_DEADLINE};
 use super::start::seat;
+use crate::setback::Setback;
 
 /// How long a running request may take to answer.
 const ASK_DEADLINE: Duration = Duration::from_secs(10);
@@ -45,13 +46,13 @@ impl Briefing {
     /// Writes a person down; whether the name was never seen.
     ///
     /// # Errors
-    /// `Overloaded` when too many people are known, or a part is away.
+    /// `TooMany` when too many people are known, or a part is away.
     pub async fn enter(&self, name: &AskerName) -> Result<(Asker, bool), BriefingError> {
         if let Some(asker) = store::asker_find(&self.shared.db, name).await? {
             return Ok((asker, false));
         }
         if store::asker_count(&self.shared.db).await? >= ASKERS_MAX {
-            return Err(BriefingError::overloaded("people who are known"));
+            return Err(BriefingError::too_many("people who are known"));
         }
         let (name, now) = (name.clone(), self.shared.now());
         let write = self
@@ -64,7 +65,7 @@ impl Briefing {
     /// Begins a briefing; the one of the same person that runs is ended.
     ///
     /// # Errors
-    /// `Overloaded` when too many run, or a part is away.
+    /// `TooMany` when too many run, or a part is away.
     pub async fn begin(
         &self,
         name: &AskerName,
@@ -73,10 +74,10 @@ impl Briefing {
     ) -> Result<Listening, BriefingError> {
         let (asker, _) = self.enter(name).await?;
         if self.shared.seats.len() >= self.shared.config.running_max {
-            return Err(BriefingError::overloaded("running briefings"));
+            return Err(BriefingError::too_many("running briefings"));
         }
         if !self.shared.book.wait_ready(ASK_DEADLINE).await {
-            return Err(BriefingError::away("the record of what happened"));
+            return Err(Setback::away("the record of what happened").into());
         }
         let now = self.shared.now();
         let new = NewRequest {
@@ -206,6 +207,20 @@ impl Briefing {
     ) -> Result<Vec<String>, BriefingError> {
         let found = self.owned(owner, id).await?;
         Ok(texts_of(&self.shared, found.request.id).await?)
+    }
+
+    /// The texts of a request with what their numbers rest on, in their order.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none, or it is not the owner's; the database is away.
+    pub async fn told(
+        &self,
+        owner: Option<&AskerName>,
+        id: RequestId,
+        slice: Slice,
+    ) -> Result<Page<ToldText>, BriefingError> {
+        let found = self.owned(owner, id).await?;
+        Ok(store::text_page(&self.shared.db, found.request.id, slice).await?)
     }
 
     /// Three lines that sum a request up.

@@ -6,6 +6,7 @@ use nightshift_domain::production::FieldFault;
 use nightshift_kernel::{AskError, SpawnError};
 use nightshift_store::StoreError;
 
+use crate::setback::Setback;
 use crate::writer::WriteError;
 
 /// Pause that a client is asked to make when too much is going on.
@@ -27,35 +28,20 @@ pub enum BriefingError {
     },
     /// As many briefings run, or as many people are known, as may be.
     #[error("{what} are too many already")]
-    Overloaded {
+    TooMany {
         /// What there is too much of.
         what: &'static str,
         /// When to try again.
         retry_after: Duration,
     },
-    /// A part that is needed is away.
-    #[error("{what} is not available")]
-    Unavailable {
-        /// The missing part.
-        what: &'static str,
-        /// When to try again.
-        retry_after: Duration,
-    },
-    /// It was not done in time; it may or may not have taken effect.
-    #[error("not done in time")]
-    Deadline,
-    /// It failed while it was handled.
-    #[error("failed while handling the request: {0}")]
-    Failed(String),
+    /// It could not be done.
+    #[error(transparent)]
+    Setback(Setback),
 }
 
 impl BriefingError {
-    pub(super) fn overloaded(what: &'static str) -> Self {
-        Self::Overloaded { what, retry_after: RETRY_AFTER_FULL }
-    }
-
-    pub(super) fn away(what: &'static str) -> Self {
-        Self::Unavailable { what, retry_after: RETRY_AFTER_GONE }
+    pub(super) fn too_many(what: &'static str) -> Self {
+        Self::TooMany { what, retry_after: RETRY_AFTER_FULL }
     }
 
     pub(super) fn not_found(id: impl ToString) -> Self {
@@ -69,15 +55,14 @@ impl BriefingError {
                 Self::Invalid(vec![FieldFault::new(field, "must not hold the character U+0000")])
             }
             StoreError::Missing { what } => Self::not_found(what),
-            error if error.is_transient() => {
-                tracing::warn!(error = %error, "the database did not answer");
-                Self::away("the database")
-            }
-            error => {
-                tracing::error!(error = %error, "the store failed");
-                Self::Failed(error.to_string())
-            }
+            error => Setback::of_store(error).into(),
         }
+    }
+}
+
+impl From<Setback> for BriefingError {
+    fn from(setback: Setback) -> Self {
+        Self::Setback(setback.pausing(RETRY_AFTER_FULL, RETRY_AFTER_GONE))
     }
 }
 
@@ -89,33 +74,22 @@ impl From<StoreError> for BriefingError {
 
 impl From<WriteError> for BriefingError {
     fn from(error: WriteError) -> Self {
-        match error {
-            WriteError::Overloaded => Self::overloaded("writes that wait"),
-            WriteError::Deadline => Self::Deadline,
-            WriteError::Stopped => Self::away("the writer"),
-            WriteError::Lost => Self::Failed("the writer was restarted".to_owned()),
-            WriteError::Store(error) => Self::from_store(&error),
-        }
+        Setback::of_write(&error, Self::from_store)
     }
 }
 
 impl From<AskError> for BriefingError {
     fn from(error: AskError) -> Self {
-        match error {
-            AskError::Full => Self::overloaded("questions that wait"),
-            AskError::Stopped => Self::away("the briefing"),
-            AskError::Deadline => Self::Deadline,
-            AskError::Failed => Self::Failed("the briefing was restarted".to_owned()),
-        }
+        Setback::of_ask(error, "the briefing").into()
     }
 }
 
 impl From<SpawnError> for BriefingError {
     fn from(error: SpawnError) -> Self {
         match error {
-            SpawnError::TooMany => Self::overloaded("running briefings"),
-            SpawnError::Stopping => Self::away("the plant"),
-            error => Self::Failed(error.to_string()),
+            SpawnError::TooMany => Self::too_many("running briefings"),
+            SpawnError::Stopping => Setback::away("the plant").into(),
+            error => Setback::failed(error).into(),
         }
     }
 }

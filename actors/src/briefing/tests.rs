@@ -83,12 +83,14 @@ async fn texts_come_and_are_stored_until_it_is_ended() {
         let texts = briefing.texts(Some(&name("kim")), listening.request_id).await.expect("texts");
         assert!(texts.len() >= 2 && texts[0] == first, "{texts:?}");
         assert!(briefing.texts(Some(&name("lee")), listening.request_id).await.is_err(), "another person's");
-        let (evidence, source) = store::text_evidence(&plant.home.db, listening.request_id, 2)
-            .await
-            .expect("read")
-            .expect("a text");
-        assert_eq!(source, "composed");
-        assert!(evidence.iter().all(|e| !e.events.is_empty()), "{evidence:?}");
+        let kept = briefing.told(Some(&name("kim")), listening.request_id, Slice::first(100)).await.expect("kept");
+        assert_eq!(kept.items.iter().map(|kept| kept.text.as_str()).collect::<Vec<_>>(), texts);
+        let of_sensor = kept.items.iter().find(|kept| kept.text == told).expect("kept");
+        assert_eq!(of_sensor.source, store::TextSource::Composed);
+        let evidence = &of_sensor.evidence;
+        assert!(!evidence.is_empty() && evidence.iter().all(|e| !e.events.is_empty()), "{evidence:?}");
+        let anothers = briefing.told(Some(&name("lee")), listening.request_id, Slice::first(1)).await;
+        assert!(matches!(anothers, Err(crate::BriefingError::NotFound { .. })), "{anothers:?}");
         let summary = briefing.summary(Some(&name("kim")), listening.request_id).await.expect("a summary");
         assert_eq!(summary.lines().count(), 3, "{summary}");
         plant.plant.shutdown(PATIENCE).await;
@@ -302,7 +304,7 @@ async fn no_more_run_than_may() {
     let _kept = (begin(briefing, "a").await, begin(briefing, "b").await);
     let interval: Interval = "1".parse().expect("a second");
     let refused = briefing.begin(&name("c"), interval, &later()).await;
-    assert!(matches!(refused, Err(crate::BriefingError::Overloaded { .. })), "{refused:?}");
+    assert!(matches!(refused, Err(crate::BriefingError::TooMany { .. })), "{refused:?}");
     briefing.end(&name("a")).await.expect("ends");
     eventually("room", async || briefing.begin(&name("c"), interval, &later()).await.ok()).await;
     assert!(matches!(

@@ -6,6 +6,7 @@ use std::time::Duration;
 use nightshift_kernel::AskError;
 use nightshift_store::StoreError;
 
+use crate::setback::Setback;
 use crate::writer::WriteError;
 
 /// When to try again after a mailbox was full.
@@ -38,42 +39,37 @@ pub enum FleetError {
         /// What it must be.
         reason: String,
     },
-    /// Too much waits.
-    #[error("too much to do at once")]
-    Overloaded {
-        /// When to try again.
-        retry_after: Duration,
-    },
-    /// A part is away.
-    #[error("{what} is away")]
-    Unavailable {
-        /// Which part.
-        what: &'static str,
-        /// When to try again.
-        retry_after: Duration,
-    },
-    /// It was not done in time.
-    #[error("not done in time")]
-    Deadline,
-    /// It failed here.
-    #[error("failed: {0}")]
-    Failed(String),
+    /// It could not be done.
+    #[error(transparent)]
+    Setback(Setback),
 }
 
 impl FleetError {
     pub(super) fn no_vehicle(id: u32) -> Self {
         Self::NotFound { what: "vehicle", id: u64::from(id) }
     }
+
+    fn from_store(error: &StoreError) -> Self {
+        match error {
+            StoreError::Missing { what } => {
+                let id = what.rsplit(' ').next().and_then(|id| id.parse().ok()).unwrap_or_default();
+                let what = if what.starts_with("vehicle event") { "vehicle event" } else { "vehicle" };
+                Self::NotFound { what, id }
+            }
+            error => Setback::of_store(error).into(),
+        }
+    }
+}
+
+impl From<Setback> for FleetError {
+    fn from(setback: Setback) -> Self {
+        Self::Setback(setback.pausing(RETRY_AFTER_FULL, RETRY_AFTER_GONE))
+    }
 }
 
 impl From<AskError> for FleetError {
     fn from(error: AskError) -> Self {
-        match error {
-            AskError::Full => Self::Overloaded { retry_after: RETRY_AFTER_FULL },
-            AskError::Stopped => Self::Unavailable { what: "the fleet", retry_after: RETRY_AFTER_GONE },
-            AskError::Deadline => Self::Deadline,
-            AskError::Failed => Self::Failed("the actor was restarted".to_owned()),
-        }
+        Setback::of_ask(error, "the fleet").into()
     }
 }
 
@@ -83,34 +79,8 @@ impl From<StoreError> for FleetError {
     }
 }
 
-impl FleetError {
-    fn from_store(error: &StoreError) -> Self {
-        if error.is_transient() {
-            tracing::warn!(error = %error, "the database did not answer");
-            return Self::Unavailable { what: "the database", retry_after: RETRY_AFTER_GONE };
-        }
-        match error {
-            StoreError::Missing { what } => {
-                let id = what.rsplit(' ').next().and_then(|id| id.parse().ok()).unwrap_or_default();
-                let what = if what.starts_with("vehicle event") { "vehicle event" } else { "vehicle" };
-                Self::NotFound { what, id }
-            }
-            error => {
-                tracing::error!(error = %error, "the store failed");
-                Self::Failed(error.to_string())
-            }
-        }
-    }
-}
-
 impl From<WriteError> for FleetError {
     fn from(error: WriteError) -> Self {
-        match error {
-            WriteError::Overloaded => Self::Overloaded { retry_after: RETRY_AFTER_FULL },
-            WriteError::Deadline => Self::Deadline,
-            WriteError::Stopped => Self::Unavailable { what: "the writer", retry_after: RETRY_AFTER_GONE },
-            WriteError::Lost => Self::Failed("the writer was restarted".to_owned()),
-            WriteError::Store(error) => Self::from_store(&error),
-        }
+        Setback::of_write(&error, Self::from_store)
     }
 }

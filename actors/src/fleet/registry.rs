@@ -27,6 +27,7 @@ use super::roster::{Seat, Speaker, View};
 use super::shared::{Shared, lock};
 use super::vehicle::{VehicleActor, VehicleMessage, journal_entry, tell};
 use crate::identity::By;
+use crate::setback::Setback;
 
 /// Messages that may wait for one vehicle. Of positions, only the newest waits.
 const VEHICLE_MAILBOX: u32 = 64;
@@ -257,7 +258,7 @@ impl Registry {
             nightshift_domain::fleet::RegistrationRefusal::NameInUse(holder) => {
                 FleetError::NameInUse(holder.0)
             }
-            other => FleetError::Failed(other.to_string()),
+            other => Setback::failed(other).into(),
         })?;
         let before = seat.view().vehicle.car_name.clone();
         let (now, stored) = (self.shared.now(), name.clone());

@@ -8,6 +8,7 @@ use nightshift_domain::identity::{Locked, RefreshRefusal, password::PasswordErro
 use nightshift_store::StoreError;
 
 use super::passwords::PasswordsError;
+use crate::setback::Setback;
 use crate::writer::WriteError;
 
 /// Pause that a client is asked to make when too much waits.
@@ -71,26 +72,9 @@ pub enum IdentityError {
         /// For programs.
         code: &'static str,
     },
-    /// Too much at once.
-    #[error("too many sign-ins at once")]
-    Busy {
-        /// When to try again.
-        retry_after: Duration,
-    },
-    /// A part that is needed is away.
-    #[error("{what} is not available")]
-    Unavailable {
-        /// The part.
-        what: &'static str,
-        /// When to try again.
-        retry_after: Duration,
-    },
-    /// It was not done in time; it may or may not have taken effect.
-    #[error("not done in time")]
-    Deadline,
-    /// Something failed here.
-    #[error("{0}")]
-    Failed(String),
+    /// It could not be done.
+    #[error(transparent)]
+    Setback(Setback),
 }
 
 impl IdentityError {
@@ -107,10 +91,6 @@ impl IdentityError {
     }
 
     fn from_store(error: &StoreError) -> Self {
-        if error.is_transient() {
-            tracing::warn!(error = %error, "the database did not answer");
-            return Self::Unavailable { what: "the database", retry_after: RETRY_AFTER_GONE };
-        }
         match error {
             StoreError::Conflict { what } => {
                 Self::Conflict { reason: format!("{what} exists already"), code: "ALREADY_EXISTS" }
@@ -119,8 +99,14 @@ impl IdentityError {
             StoreError::Nul { what } => {
                 Self::Invalid { field: "body", reason: format!("{what} holds a NUL character") }
             }
-            other => Self::Failed(other.to_string()),
+            error => Setback::of_store(error).into(),
         }
+    }
+}
+
+impl From<Setback> for IdentityError {
+    fn from(setback: Setback) -> Self {
+        Self::Setback(setback.pausing(RETRY_AFTER_BUSY, RETRY_AFTER_GONE))
     }
 }
 
@@ -138,21 +124,15 @@ impl From<Arc<StoreError>> for IdentityError {
 
 impl From<WriteError> for IdentityError {
     fn from(error: WriteError) -> Self {
-        match error {
-            WriteError::Overloaded => Self::Busy { retry_after: RETRY_AFTER_BUSY },
-            WriteError::Deadline => Self::Deadline,
-            WriteError::Stopped => Self::Unavailable { what: "the writer", retry_after: RETRY_AFTER_GONE },
-            WriteError::Lost => Self::Failed("the writer was restarted".to_owned()),
-            WriteError::Store(error) => Self::from_store(&error),
-        }
+        Setback::of_write(&error, Self::from_store)
     }
 }
 
 impl From<PasswordsError> for IdentityError {
     fn from(error: PasswordsError) -> Self {
         match error {
-            PasswordsError::Busy => Self::Busy { retry_after: RETRY_AFTER_BUSY },
-            PasswordsError::Failed(cause) => Self::Failed(cause),
+            PasswordsError::Busy => Setback::full().into(),
+            PasswordsError::Failed(cause) => Setback::Failed(cause).into(),
         }
     }
 }

@@ -8,6 +8,7 @@ use secrecy::SecretString;
 
 use super::trail::By;
 use super::{Identity, IdentityError, secrets};
+use crate::setback::Setback;
 
 /// The first administrator's name.
 const ADMIN: &str = "admin";
@@ -25,11 +26,11 @@ impl Identity {
         // Upper case, lower case and a digit, whatever the random part has.
         let password =
             given.clone().unwrap_or_else(|| format!("Ns7-{}", &secrets::random_text()[..20]).into());
-        let text = |text: &str| format!("{text} is a valid name");
+        let unfit = || Setback::Failed(format!("`{ADMIN}` is no valid name"));
         let new = NewUser {
-            username: ADMIN.parse().map_err(|_| IdentityError::Failed(text(ADMIN)))?,
+            username: ADMIN.parse().map_err(|_| unfit())?,
             email: None,
-            full_name: ADMIN.parse().map_err(|_| IdentityError::Failed(text(ADMIN)))?,
+            full_name: ADMIN.parse().map_err(|_| unfit())?,
             role: Role::Admin,
             department: None,
             is_active: true,

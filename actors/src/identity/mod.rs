@@ -52,6 +52,7 @@ use trail::Coalescer;
 use turnstile::Turnstile;
 
 use crate::cache::Cache;
+use crate::setback::Setback;
 use crate::writer::Writer;
 
 /// How long a change may wait for its commit.
@@ -148,7 +149,7 @@ impl Identity {
         cache: Cache,
         clock: Clock,
     ) -> Result<Self, IdentityError> {
-        let failed = |e: KeyError| IdentityError::Failed(format!("the keys of access tokens: {e}"));
+        let failed = |e: KeyError| Setback::Failed(format!("the keys of access tokens: {e}"));
         let keys = match &config.keys {
             Keys::Fresh => KeyRing::given(&secrets::random_text().into(), clock.clone()),
             Keys::Given(key) => KeyRing::given(key, clock.clone()),

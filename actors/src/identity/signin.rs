@@ -54,7 +54,7 @@ impl Identity {
     /// Begins a session.
     ///
     /// # Errors
-    /// `Credentials`, which does not say what is wrong and takes the same time for names that nobody has; `Locked`; `Busy`.
+    /// `Credentials`, which does not say what is wrong and takes the same time for names that nobody has; `Locked`; `Overloaded`.
     pub async fn sign_in(
         &self,
         username: &str,

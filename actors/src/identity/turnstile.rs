@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::IdentityError;
+use crate::setback::Setback;
 
 /// Locks that names share: two names meet at one rarely, and then one waits for a sign-in.
 const LOCKS: usize = 256;
@@ -14,8 +15,6 @@ const LOCKS: usize = 256;
 const WAITING_MAX: usize = 32;
 /// How long one may wait.
 const TURN_DEADLINE: Duration = Duration::from_secs(5);
-/// Pause that is asked of those who are not let in.
-const RETRY_AFTER: Duration = Duration::from_secs(2);
 
 /// The turnstile.
 pub(super) struct Turnstile(Vec<Lock>);
@@ -35,7 +34,7 @@ impl Default for Turnstile {
 impl Turnstile {
     /// Waits until nobody else signs in by `name`; nobody does while the guard lives.
     pub(super) async fn enter(&self, name: &str) -> Result<MutexGuard<'_, ()>, IdentityError> {
-        let busy = || IdentityError::Busy { retry_after: RETRY_AFTER };
+        let busy = || IdentityError::from(Setback::full());
         let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(name);
         let Lock { lock, waiting } = &self.0[hash as usize % LOCKS];
         let _place = Place(waiting);
@@ -68,7 +67,8 @@ mod tests {
         for one in &mut crowd {
             assert!(futures::poll!(one).is_pending());
         }
-        assert!(matches!(turnstile.enter("kim").await, Err(IdentityError::Busy { .. })));
+        let refused = turnstile.enter("kim").await;
+        assert!(matches!(refused, Err(IdentityError::Setback(Setback::Overloaded { .. }))));
         drop(held);
         for one in crowd {
             drop(one.await.expect("its turn came"));

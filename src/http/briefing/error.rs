@@ -12,7 +12,7 @@ impl From<BriefingError> for Problem {
         match error {
             BriefingError::Invalid(faults) => faulty(faults),
             BriefingError::NotFound { .. } => Self::new(StatusCode::NOT_FOUND, "REQUEST_NOT_FOUND", text),
-            BriefingError::Overloaded { retry_after, .. } => {
+            BriefingError::TooMany { retry_after, .. } => {
                 let answer = Self::new(
                     StatusCode::SERVICE_UNAVAILABLE,
                     "SERVICE_OVERLOADED",
@@ -20,18 +20,7 @@ impl From<BriefingError> for Problem {
                 );
                 answer.retry_after(retry_after.as_secs())
             }
-            BriefingError::Unavailable { retry_after, .. } => Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "UNAVAILABLE",
-                format!("{text} at the moment; try again"),
-            )
-            .retry_after(retry_after.as_secs()),
-            BriefingError::Deadline => Self::new(
-                StatusCode::GATEWAY_TIMEOUT,
-                "DEADLINE_EXCEEDED",
-                "not done in time; it may or may not have taken effect",
-            ),
-            BriefingError::Failed(cause) => Self::internal(cause),
+            BriefingError::Setback(setback) => setback.into(),
         }
     }
 }

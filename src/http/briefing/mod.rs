@@ -5,6 +5,7 @@ pub(super) mod bodies;
 pub(super) mod custom;
 pub(super) mod daily;
 pub(super) mod error;
+pub(super) mod evidence;
 pub(super) mod listen;
 pub(super) mod login;
 pub(super) mod observe;
@@ -25,6 +26,7 @@ pub(super) fn doors() -> Doors {
         .needs(read, routes!(requests::end))
         .needs(read, routes!(requests::list))
         .needs(read, routes!(requests::texts))
+        .needs(read, routes!(evidence::list))
         .needs(read, routes!(requests::summary))
         .needs(read, routes!(custom::show))
         .needs(read, routes!(custom::set))

@@ -12,7 +12,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::IntoParams;
 
-use super::code;
 use super::views::VehicleOut;
 use crate::http::App;
 use crate::http::caller::Caller;
@@ -208,12 +207,14 @@ impl Request {
                 answer.to_string()
             }
             Err(error) => {
+                let detail = error.to_string();
+                let problem = Problem::from(error);
                 // The reason of a failure here is for the log alone.
-                if let FleetError::Failed(cause) = &error {
+                if let Some(cause) = problem.cause() {
                     tracing::error!(cause, action = self.action, "a dashboard's request failed");
-                    return self.refusal(code(&error), "something failed here; the log has the reason");
+                    return self.refusal(problem.code(), "something failed here; the log has the reason");
                 }
-                self.refusal(code(&error), &error.to_string())
+                self.refusal(problem.code(), &detail)
             }
         }
     }

@@ -47,39 +47,18 @@ impl From<FleetError> for Problem {
             FleetError::Off(_) => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "FLEET_OFF", text).retry_after(60)
             }
-            FleetError::NotFound { .. } => Self::new(StatusCode::NOT_FOUND, code(&error), text),
-            FleetError::NameInUse(_) => Self::new(StatusCode::CONFLICT, code(&error), text),
+            FleetError::NotFound { what, .. } => {
+                let code = match what {
+                    "map" => "MAP_NOT_FOUND",
+                    "vehicle event" => "VEHICLE_EVENT_NOT_FOUND",
+                    _ => "VEHICLE_NOT_FOUND",
+                };
+                Self::new(StatusCode::NOT_FOUND, code, text)
+            }
+            FleetError::NameInUse(_) => Self::new(StatusCode::CONFLICT, "NAME_IN_USE", text),
             FleetError::Invalid { field, reason } => invalid_body(&[field], reason),
-            FleetError::Overloaded { retry_after } => Self::overloaded(retry_after.as_secs()),
-            FleetError::Unavailable { what, retry_after } => Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "UNAVAILABLE",
-                format!("{what} is not available at the moment; try again"),
-            )
-            .retry_after(retry_after.as_secs()),
-            FleetError::Deadline => Self::new(
-                StatusCode::GATEWAY_TIMEOUT,
-                "DEADLINE_EXCEEDED",
-                "not done in time; it may or may not have taken effect, and it is safe to send it again",
-            ),
-            FleetError::Failed(cause) => Self::internal(cause),
+            FleetError::Setback(setback) => setback.into(),
         }
-    }
-}
-
-/// What went wrong, for programs.
-fn code(error: &FleetError) -> &'static str {
-    match error {
-        FleetError::Off(_) => "FLEET_OFF",
-        FleetError::NotFound { what: "map", .. } => "MAP_NOT_FOUND",
-        FleetError::NotFound { what: "vehicle event", .. } => "VEHICLE_EVENT_NOT_FOUND",
-        FleetError::NotFound { .. } => "VEHICLE_NOT_FOUND",
-        FleetError::NameInUse(_) => "NAME_IN_USE",
-        FleetError::Invalid { .. } => "VALIDATION_ERROR",
-        FleetError::Overloaded { .. } => "SERVICE_OVERLOADED",
-        FleetError::Unavailable { .. } => "UNAVAILABLE",
-        FleetError::Deadline => "DEADLINE_EXCEEDED",
-        FleetError::Failed(_) => "INTERNAL_ERROR",
     }
 }
 

@@ -83,19 +83,7 @@ impl From<IdentityError> for Problem {
                 Self::fields("VALIDATION_ERROR", vec![FieldError { loc, msg: text, kind: "value_error" }])
             }
             IdentityError::Broken { code, .. } => Self::new(StatusCode::BAD_REQUEST, code, text),
-            IdentityError::Busy { retry_after } => Self::overloaded(retry_after.as_secs()),
-            IdentityError::Unavailable { retry_after, .. } => Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "UNAVAILABLE",
-                format!("{text} at the moment; try again"),
-            )
-            .retry_after(retry_after.as_secs()),
-            IdentityError::Deadline => Self::new(
-                StatusCode::GATEWAY_TIMEOUT,
-                "DEADLINE_EXCEEDED",
-                "not done in time; it may or may not have taken effect",
-            ),
-            IdentityError::Failed(cause) => Self::internal(cause),
+            IdentityError::Setback(setback) => setback.into(),
         }
     }
 }

@@ -17,4 +17,4 @@ pub use request::{
     Progress, Running, request_end, request_find, request_latest, request_list, request_start,
     requests_expire, requests_running,
 };
-pub use text::{NewText, TextSource, text_evidence, text_list, texts_insert};
+pub use text::{NewText, TextSource, ToldText, text_list, text_page, texts_insert};

@@ -9,7 +9,13 @@ use sqlx::types::Json;
 
 use super::Progress;
 use crate::dialect::{Ladder, LazyLadder};
-use crate::{Db, StoreError, Tx, text};
+use crate::listing::{self, Filter};
+use crate::{Db, Page, Slice, StoreError, Tx, text};
+
+const TABLE: &str = "briefing_text";
+
+const SELECT: &str =
+    "SELECT n, due_at, text, source, CAST(evidence AS TEXT) AS evidence FROM briefing_text";
 
 static TEXTS_INSERT: LazyLadder = LazyLock::new(|| {
     Ladder::new(
@@ -45,6 +51,10 @@ impl TextSource {
             Self::Reworded => "reworded",
         }
     }
+
+    fn from_word(word: &str) -> Option<Self> {
+        [Self::Composed, Self::Reworded].into_iter().find(|source| source.as_str() == word)
+    }
 }
 
 /// A text about to be stored.
@@ -64,6 +74,45 @@ pub struct NewText {
     pub evidence: Vec<Evidence>,
     /// How far the request is told with it.
     pub progress: Progress,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    n: i64,
+    due_at: i64,
+    text: String,
+    source: String,
+    evidence: String,
+}
+
+/// A text that was told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ToldText {
+    /// Its number in the request, from 1.
+    pub n: i64,
+    /// When it was due.
+    pub due_at: Timestamp,
+    /// The text.
+    pub text: String,
+    /// Who found the words.
+    pub source: TextSource,
+    /// What its numbers rest on.
+    pub evidence: Vec<Evidence>,
+}
+
+impl TryFrom<Row> for ToldText {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        let source = TextSource::from_word(&row.source);
+        Ok(Self {
+            n: row.n,
+            due_at: Timestamp::from_us(row.due_at),
+            source: source.ok_or_else(|| StoreError::row(TABLE, "source", row.n, "is no source"))?,
+            evidence: text::from_json(TABLE, "evidence", row.n, &row.evidence)?,
+            text: row.text,
+        })
+    }
 }
 
 /// Stores texts. One that is there already stays as it is.
@@ -119,17 +168,11 @@ pub async fn text_list(
     read_all!(db, "text_list", (i64, String), sql, id.0, after, i64::from(limit))
 }
 
-/// What the numbers of a text rest on, and who found its words.
+/// The texts of a request with what their numbers rest on, in their order.
 ///
 /// # Errors
 /// [`StoreError::Query`], [`StoreError::Row`].
-pub async fn text_evidence(
-    db: &Db,
-    id: RequestId,
-    n: i64,
-) -> Result<Option<(Vec<Evidence>, String)>, StoreError> {
-    let sql = "SELECT CAST(evidence AS TEXT), source FROM briefing_text WHERE request_id = $1 AND n = $2";
-    let row = read_one!(db, "text_evidence", (String, String), sql, id.0, n)?;
-    row.map(|(evidence, source)| Ok((text::from_json("briefing_text", "evidence", n, &evidence)?, source)))
-        .transpose()
+pub async fn text_page(db: &Db, id: RequestId, slice: Slice) -> Result<Page<ToldText>, StoreError> {
+    let filter = Filter::default().and("request_id = ?", id.0);
+    listing::page::<Row, _>(db, "text_page", (SELECT, TABLE), &filter, "n", slice).await
 }

@@ -13,7 +13,7 @@ use nightshift_store::briefing::{
     dailies_expire, daily_find, daily_insert, daily_last, daily_list, deliveries_due, deliveries_waiting,
     delivery_find, delivery_insert, delivery_save, observation_insert, observations_expire, request_end,
     request_find, request_latest, request_list, request_start, requests_expire, requests_running,
-    text_evidence, text_list, texts_insert,
+    text_list, text_page, texts_insert,
 };
 use nightshift_store::system::events_after;
 use nightshift_store::testing::TestDb;
@@ -26,6 +26,7 @@ nightshift_store::on_both_engines!(
     wishes_are_kept,
     one_request_of_a_person_runs,
     texts_and_progress_are_written_together,
+    texts_are_paged_with_their_evidence,
     many_texts_are_written_at_once,
     what_ended_long_ago_goes_with_its_texts,
     a_day_has_one_briefing,
@@ -151,8 +152,6 @@ async fn texts_and_progress_are_written_together(home: &TestDb) {
     assert_eq!(text_list(db, request.id, 1, 10).await.unwrap().len(), 1);
     let after = request_find(db, request.id).await.unwrap().unwrap().progress;
     assert_eq!(after, Progress { covered_seq: 9, told_at: Some(s(20)), carry: carry(2) });
-    let (evidence, source) = text_evidence(db, request.id, 2).await.unwrap().unwrap();
-    assert_eq!((evidence[0].events.as_slice(), source.as_str()), (&[2][..], "reworded"));
 
     let mut tx = db.begin().await.unwrap();
     let nul = texts_insert(&mut tx, &[NewText { text: "a\0".to_owned(), ..text(request.id, 3) }]).await;
@@ -160,6 +159,30 @@ async fn texts_and_progress_are_written_together(home: &TestDb) {
     let orphan = texts_insert(&mut tx, &[text(RequestId(999), 1)]).await;
     assert!(matches!(orphan, Err(StoreError::Query { .. })), "{orphan:?}");
     tx.rollback().await.unwrap();
+}
+
+async fn texts_are_paged_with_their_evidence(home: &TestDb) {
+    let db = &home.db;
+    let (request, _) = start(db, "kim", s(0)).await;
+    let (other, _) = start(db, "lee", s(0)).await;
+    let told: Vec<NewText> = (1..=3).map(|n| text(request.id, n)).collect();
+    tell(db, &told).await;
+    tell(db, &[text(other.id, 1)]).await;
+    let page = text_page(db, request.id, Slice::first(10)).await.unwrap();
+    assert_eq!((page.total, page.items.len()), (3, 3), "none of another request");
+    for (kept, new) in page.items.iter().zip(&told) {
+        assert_eq!((kept.n, kept.due_at, &kept.text), (new.n, new.due_at, &new.text));
+        assert_eq!((kept.source, &kept.evidence), (new.source, &new.evidence));
+    }
+    let part = text_page(db, request.id, Slice { skip: 1, limit: 1 }).await.unwrap();
+    assert_eq!((part.total, part.items), (3, page.items[1..2].to_vec()));
+    let past = text_page(db, request.id, Slice { skip: 3, limit: 1 }).await.unwrap();
+    assert_eq!((past.total, past.items.len()), (3, 0));
+    let nothing = text_page(db, RequestId(999), Slice::first(10)).await.unwrap();
+    assert_eq!((nothing.total, nothing.items.len()), (0, 0));
+    home.run_sql("UPDATE briefing_text SET source = 'sung' WHERE n = 2").await;
+    let error = text_page(db, request.id, Slice::first(10)).await.expect_err("no source").to_string();
+    assert_eq!(error, "table briefing_text, row 2: column source is no source");
 }
 
 async fn many_texts_are_written_at_once(home: &TestDb) {

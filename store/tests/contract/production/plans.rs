@@ -9,7 +9,10 @@ use nightshift_store::testing::{self, TestDb, fill};
 
 use super::{MORNING, at, plant};
 
-nightshift_store::on_both_engines!(hot_statements_scan_no_large_table);
+nightshift_store::on_both_engines!(
+    hot_statements_scan_no_large_table,
+    commands_scan_no_table_that_was_empty_when_they_were_planned,
+);
 
 /// Tables that grow with the plant's work. What did not pass is few enough here to be read in whole.
 const LARGE: [&str; 5] = ["process_run", "run_data", "serial", "defect", "component"];
@@ -56,6 +59,19 @@ async fn hot_statements_scan_no_large_table(home: &TestDb) {
     lot_positions(db, &[LotId(1), lot.id]).await.unwrap();
     run_figures(db, &FigureQuery::default(), &[Dimension::Day, Dimension::Process]).await.unwrap();
     durations_recent(db, ProcessId(2), 100).await.unwrap();
+    let scanned = testing::scanned_since(home, before, &LARGE).await;
+    assert_eq!(scanned, Vec::<String>::new());
+}
+
+/// A server keeps the plan of a statement's first uses: one for empty tables must do for full ones.
+async fn commands_scan_no_table_that_was_empty_when_they_were_planned(home: &TestDb) {
+    let plant = plant(&home.db).await;
+    let (lot, serials) = plant.lot(20, MORNING).await;
+    let before = testing::watch_statements(home).await;
+    for serial in &serials {
+        plant.start(&[plant.start_command(&lot, Some(serial), 1)], at(1)).await;
+        plant.complete(&lot, Some(serial), 1, true, at(60)).await.unwrap();
+    }
     let scanned = testing::scanned_since(home, before, &LARGE).await;
     assert_eq!(scanned, Vec::<String>::new());
 }
