@@ -1,9 +1,11 @@
 //! What today's clients do all day.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{Ear, Heard, OPEN, ahead, form};
 use crate::common::{Server, now_ms};
+use crate::identity::with;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_day_of_a_client() {
@@ -108,6 +110,46 @@ async fn a_client_that_goes_away_comes_back_to_everything() {
     let mut nobody = Ear::open(&server, "/reloadBriefing?username=nobody").await;
     assert_eq!(nobody.json().await, json!({ "briefing_data": [] }));
     assert_eq!(nobody.hear().await, Heard::Closed(1000));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_shows_the_events_that_its_numbers_rest_on() {
+    let server = Server::start_with(&OPEN).await;
+    let mut ear = Ear::open(&server, &format!("/ws?username=kim&interval=1&endtime={}", ahead())).await;
+    ear.text().await;
+    let seen = json!({ "source": "gate-camera", "counts": { "person": 3 } });
+    let seq = server.post("/api/v1/observations", &seen).await.json()["event_seq"].clone();
+    let told = ear.text_with("gate-camera").await;
+    form(&server, "/endBriefing", &[("username", "kim")]).await;
+    let requests = form(&server, "/getAllRequest", &[("username", "kim")]).await.json();
+    let id = requests[0]["request_id"].as_str().expect("an id").to_owned();
+    let path = format!("/api/v1/briefings/{id}/texts");
+    let texts = with(&server, "", Method::GET, &path, None).await.json();
+    let texts = texts.as_array().expect("a bare array");
+    let bare = form(&server, "/getBriefing", &[("request_id", &id)]).await.json();
+    assert_eq!(texts.iter().map(|text| text["text"].clone()).collect::<Value>(), bare, "in their order");
+
+    let text = texts.iter().find(|text| text["text"] == told).expect("what was heard");
+    assert_eq!((&text["source"], text["due_at"].is_string()), (&json!("composed"), true), "{text}");
+    let evidence = text["evidence"].as_array().expect("evidence");
+    let people = json!({ "what": "observation.person", "value": 3.0, "events": [seq], "last": seq });
+    assert!(evidence.contains(&people), "{text}");
+    let url = server.url(text["events_url"].as_str().expect("a link"));
+    let mut events = server.client.get(url).send().await.expect("events");
+    let mut stream = String::new();
+    while !stream.contains(&format!("id: {seq}\n")) {
+        let chunk = events.chunk().await.expect("a chunk").expect("more");
+        stream.push_str(&String::from_utf8_lossy(&chunk));
+    }
+
+    let part = server.get(&format!("{path}?skip=1&limit=1")).await;
+    assert_eq!(part.header("x-total-count"), texts.len().to_string());
+    assert_eq!(part.json(), json!([texts[1]]));
+    assert!(part.header("link").contains(&format!("<{path}?skip=0&limit=1>; rel=\"prev\"")));
+    assert_eq!(server.get(&format!("{path}?limit=1001")).await.status, 422);
+    assert_eq!(server.get("/api/v1/briefings/none/texts").await.status, 422);
+    let missing = server.get("/api/v1/briefings/999/texts").await;
+    assert_eq!((missing.status.as_u16(), missing.code().as_str()), (404, "REQUEST_NOT_FOUND"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -47,6 +47,12 @@ async fn behind_a_closed_door_everybody_has_his_own() {
         assert_eq!(server.post(path, &body).await.status, 200, "an administrator sees all");
         assert_eq!(form(&server, path, &[("request_id", "1")]).await.status, 401);
     }
+    let texts = format!("/api/v1/briefings/{}/texts", id.as_str().expect("an id"));
+    for (token, status) in
+        [(kim.as_str(), 200u16), (lee.as_str(), 404), (server.token.as_str(), 200), ("", 401)]
+    {
+        assert_eq!(with(&server, token, Method::GET, &texts, None).await.status, status);
+    }
     for path in ["/getAllRequest", "/endBriefing", "/getCustom"] {
         let answer = with(&server, &lee, Method::POST, path, Some(&json!({ "username": "kim" }))).await;
         assert_eq!(answer.status, 403, "{path}");

@@ -83,7 +83,8 @@ async fn texts_come_and_are_stored_until_it_is_ended() {
         let texts = briefing.texts(Some(&name("kim")), listening.request_id).await.expect("texts");
         assert!(texts.len() >= 2 && texts[0] == first, "{texts:?}");
         assert!(briefing.texts(Some(&name("lee")), listening.request_id).await.is_err(), "another person's");
-        let kept = briefing.told(Some(&name("kim")), listening.request_id, Slice::first(100)).await.expect("kept");
+        let kept =
+            briefing.told(Some(&name("kim")), listening.request_id, Slice::first(100)).await.expect("kept");
         assert_eq!(kept.items.iter().map(|kept| kept.text.as_str()).collect::<Vec<_>>(), texts);
         let of_sensor = kept.items.iter().find(|kept| kept.text == told).expect("kept");
         assert_eq!(of_sensor.source, store::TextSource::Composed);

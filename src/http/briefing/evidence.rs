@@ -70,7 +70,8 @@ impl From<ToldText> for TextOut {
         let first = told.evidence.iter().flat_map(|evidence| &evidence.events).min();
         Self {
             // A stream begins behind the event that it is given.
-            events_url: first.map(|first| format!("/api/v1/events?last_event_id={}", first.saturating_sub(1))),
+            events_url: first
+                .map(|first| format!("/api/v1/events?last_event_id={}", first.saturating_sub(1))),
             n: told.n,
             due_at: told.due_at,
             text: told.text,

@@ -14,8 +14,7 @@ use crate::{Db, Page, Slice, StoreError, Tx, text};
 
 const TABLE: &str = "briefing_text";
 
-const SELECT: &str =
-    "SELECT n, due_at, text, source, CAST(evidence AS TEXT) AS evidence FROM briefing_text";
+const SELECT: &str = "SELECT n, due_at, text, source, CAST(evidence AS TEXT) AS evidence FROM briefing_text";
 
 static TEXTS_INSERT: LazyLadder = LazyLock::new(|| {
     Ladder::new(

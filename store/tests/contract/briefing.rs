@@ -12,8 +12,8 @@ use nightshift_store::briefing::{
     NewDaily, NewText, Progress, TextSource, asker_count, asker_enter, asker_find, custom_get, custom_set,
     dailies_expire, daily_find, daily_insert, daily_last, daily_list, deliveries_due, deliveries_waiting,
     delivery_find, delivery_insert, delivery_save, observation_insert, observations_expire, request_end,
-    request_find, request_latest, request_list, request_start, requests_expire, requests_running,
-    text_list, text_page, texts_insert,
+    request_find, request_latest, request_list, request_start, requests_expire, requests_running, text_list,
+    text_page, texts_insert,
 };
 use nightshift_store::system::events_after;
 use nightshift_store::testing::TestDb;
