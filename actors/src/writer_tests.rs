@@ -105,7 +105,7 @@ async fn a_transaction_that_never_ends_holds_nobody_up_for_good() {
         let () = next;
         let kept =
             nightshift_store::system::events_after(&bench.home.db, 0, None, 10).await.expect("readable");
-        assert!(kept.iter().all(|event| event.kind == "test.event"), "{kept:?}");
+        assert!(kept.iter().all(|event| event.event.kind == "test.event"), "{kept:?}");
     }
 }
 
