@@ -167,7 +167,7 @@ async function work(page) {
 
   await show(page, "system/tokens");
   await field(page, "What it is for").fill("prometheus");
-  await field(page, "metrics:read").check();
+  await field(page, "metrics:read – read metrics").check();
   await page.getByRole("button", { name: "Make the token" }).click();
   await page.locator(".secret").waitFor();
 }

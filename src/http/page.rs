@@ -46,7 +46,7 @@ const FILES: &[(&str, &[u8])] = files! {
     "app.js" "icon.svg"
     "css/base.css" "css/pages.css" "css/parts.css"
     "lib/api.js" "lib/charts.js" "lib/format.js" "lib/i18n.js" "lib/icons.js" "lib/live.js" "lib/parts.js" "lib/place.js"
-    "lib/theme.js" "lib/ui.js"
+    "lib/said.js" "lib/theme.js" "lib/ui.js"
     "pages/account.js" "pages/alerts.js" "pages/briefings.js" "pages/diagnosis.js" "pages/diagnosis/record.js"
     "pages/diagnosis/session.js" "pages/fleet.js" "pages/fleet/front.js" "pages/fleet/map.js" "pages/fleet/replay.js"
     "pages/overview.js" "pages/production.js" "pages/production/board.js" "pages/production/document.js"
@@ -55,7 +55,7 @@ const FILES: &[(&str, &[u8])] = files! {
     "pages/sensing/register.js" "pages/sensing/schedule.js" "pages/sensing/sensor.js" "pages/sensing/thresholds.js"
     "pages/sensors.js" "pages/signin.js" "pages/system.js" "pages/system/audit.js" "pages/system/breakers.js"
     "pages/system/inference.js" "pages/system/models.js" "pages/system/tokens.js" "pages/system/tree.js" "pages/system/users.js"
-    "text/en.js" "text/ko.js"
+    "text/codes.js" "text/en.js" "text/ko.js" "text/said.js"
     "vendor/hooks.js" "vendor/htm.js" "vendor/preact.js" "vendor/uplot.css" "vendor/uplot.js"
 };
 

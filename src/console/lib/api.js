@@ -1,6 +1,7 @@
 // Asks the plant. Tokens live as long as this tab and no cookie is set: a page from elsewhere can do nothing with them.
 import { Signal } from "./ui.js";
-import { language, t } from "./i18n.js";
+import { t } from "./i18n.js";
+import { refusal } from "./said.js";
 
 const KEPT = "nightshift.tokens";
 const TIMEOUT_MS = 30000;
@@ -21,26 +22,25 @@ function forget() {
   user.set(null);
 }
 
-/** An answer that is no success. */
+/** An answer that is no success; its message is in the language of the moment. */
 export class Refused extends Error {
-  constructor(status, body) {
-    super(Refused.words(status, body));
+  constructor(status, body, retry = null) {
+    super();
     this.status = status;
     this.code = body?.code ?? null;
     this.body = body;
+    this.retry = retry;
   }
 
-  static words(status, body) {
-    const said = (language.value === "ko" && body?.detail_ko) || body?.detail;
-    if (Array.isArray(said)) return said.map((one) => `${(one.loc || []).slice(1).join(".")}: ${one.msg}`).join("; ");
-    const faults = (body?.errors || []).map((one) => `${one.field ?? (one.loc || []).join(".")}: ${one.message ?? one.msg ?? ""}`);
-    return [said || t("error.status", { status }), ...faults].join(" — ");
-  }
+  get message() { return this.told(); }
+
+  /** The message, with fields under the names that `nameOf` gives them. */
+  told(nameOf) { return refusal(this, nameOf); }
 }
 
 /** The plant did not answer. */
 export class Unreachable extends Error {
-  constructor() { super(t("error.unreachable")); }
+  get message() { return t("error.unreachable"); }
 }
 
 async function send(path, options) {
@@ -55,12 +55,19 @@ async function send(path, options) {
   }
 }
 
-async function read(answer) {
+/** The body of an answer; one that is no success is thrown as `Refused`. */
+export async function read(answer) {
   const kind = answer.headers.get("content-type") || "";
   const body = kind.includes("json") ? await answer.json().catch(() => null) : await answer.text();
-  if (!answer.ok) throw new Refused(answer.status, typeof body === "string" ? { detail: body.slice(0, 300) } : body);
+  if (!answer.ok) throw new Refused(answer.status, typeof body === "string" ? { detail: body.slice(0, 300) } : body, Number(answer.headers.get("retry-after")) || null);
   return body;
 }
+
+/** A file; refused like everything else. */
+export const blob = async (path, options) => {
+  const answer = await ask(path, options);
+  return answer.ok ? answer.blob() : read(answer);
+};
 
 let renewing = null;
 /** One refresh at a time: a refresh token is good for one. */
@@ -69,7 +76,7 @@ function renew() {
     const held = tokens();
     if (!held) { forget(); return false; }
     const answer = await send("/api/v1/auth/refresh", { ...json("POST", { refresh_token: held.refresh }), stranger: true });
-    if (answer.status >= 500 || answer.status === 429) throw new Refused(answer.status, null);
+    if (answer.status >= 500 || answer.status === 429) await read(answer);
     if (!answer.ok) { forget(); return false; }
     keep(await answer.json());
     return true;
@@ -87,7 +94,7 @@ const json = (method, body) => ({
 export async function ask(path, options = {}) {
   const answer = await send(path, options);
   if (answer.status !== 401 || options.stranger) return answer;
-  if (!(await renew())) throw new Refused(401, { detail: t("error.signed_out") });
+  if (!(await renew())) throw new Refused(401, { code: "NOT_AUTHENTICATED" });
   return send(path, options);
 }
 

@@ -22,8 +22,16 @@ language.listen((chosen) => {
 /** The text of `key`, with `{name}` replaced by what `values` has under that name. */
 export function t(key, values) {
   const text = TEXTS[language.value][key] ?? en[key] ?? key;
-  return values ? text.replace(/\{(\w+)\}/g, (all, name) => values[name] ?? all) : text;
+  return values ? natural(text.replace(/\{(\w+)\}/g, (all, name) => values[name] ?? all)) : text;
 }
+
+const PARTICLES = { "을(를)": ["를", "을"], "은(는)": ["는", "은"], "이(가)": ["가", "이"], "(으)로": ["로", "으로"] };
+const RIEUL = 8;
+/** Korean particles as the syllable before them asks for: `데이터베이스을(를)` is `데이터베이스를`. After other letters both stay. */
+export const natural = (text) => text.replace(/([가-힣])(을\(를\)|은\(는\)|이\(가\)|\(으\)로)/g, (_, last, both) => {
+  const end = (last.charCodeAt(0) - 0xac00) % 28;
+  return last + PARTICLES[both][end === 0 || (both === "(으)로" && end === RIEUL) ? 0 : 1];
+});
 
 /** The text of `prefix.word`, or the word itself where we have none for it. */
 export function word(prefix, name) {
@@ -32,16 +40,8 @@ export function word(prefix, name) {
   return TEXTS[language.value][key] ?? en[key] ?? String(name);
 }
 
-const HANGUL = /[가-힣]/;
-
-/** A server's text has both languages in one line at times, `한국어 / English: what`. Shows the one that is read, and what it is about. */
-export function either(text) {
-  const [korean, english, ...more] = String(text ?? "").split(" / ");
-  if (english === undefined || more.length > 0 || !HANGUL.test(korean) || HANGUL.test(english.split(": ")[0])) return text;
-  if (language.value !== "ko") return english;
-  const colon = english.indexOf(": ");
-  return colon < 0 || korean.includes(": ") ? korean : korean + english.slice(colon);
-}
+/** A place in measured data, in words: `temp_sensor.measured_temp`. */
+export const measure = (path) => path.replace(/[A-Za-z_]\w*/g, (part) => word("field", part));
 
 /** The name of a row that has one in each language. */
 export function named(row, base) {

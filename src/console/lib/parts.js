@@ -2,7 +2,7 @@
 import { html, Signal, cx, useEffect, useRef, useSignal, useState } from "./ui.js";
 import { connection, useNow } from "./live.js";
 import { duration, ms } from "./format.js";
-import { t } from "./i18n.js";
+import { t, word } from "./i18n.js";
 
 /** A state is a word and a sign before it is a colour. */
 const SIGNS = { ok: "✓", warn: "▲", bad: "✕", off: "○", wait: "…", info: "●" };
@@ -33,10 +33,10 @@ export function Tile({ title, state, word, value, reason, at, limit, href, child
   </article>`;
 }
 
-export function Problem({ error, again }) {
+export function Problem({ error, again, nameOf }) {
   if (!error) return null;
   return html`<div class="problem" role="alert">
-    <span><span aria-hidden="true">✕</span> ${error.message}</span>
+    <span><span aria-hidden="true">✕</span> ${nameOf && error.told ? error.told(nameOf) : error.message}</span>
     ${again && html`<button type="button" onClick=${again}>${t("again")}</button>`}
   </div>`;
 }
@@ -119,9 +119,16 @@ export function Act({ children, work, done, kind, confirm, disabled, label }) {
   return html`<button type="button" class=${kind} disabled=${disabled || busy} aria-busy=${busy} aria-label=${label} onClick=${run}>${children}</button>`;
 }
 
+/** What a form calls its field of that name. */
+function labelIn(form, name) {
+  const found = [...(form?.querySelectorAll("[name]") ?? [])].find((one) => one.name === name);
+  return found?.labels?.[0]?.textContent ?? word("field", name);
+}
+
 /** A form whose submission is work that may fail; the fault is said beside its button. */
 export function Form({ work, submit, children, done, kind = "primary" }) {
   const [state, set] = useState({ busy: false, error: null });
+  const form = useRef(null);
   const send = async (event) => {
     event.preventDefault();
     if (state.busy) return;
@@ -134,9 +141,9 @@ export function Form({ work, submit, children, done, kind = "primary" }) {
       set({ busy: false, error });
     }
   };
-  return html`<form class="form" onSubmit=${send}>
+  return html`<form class="form" ref=${form} onSubmit=${send}>
     ${children}
-    <${Problem} error=${state.error} />
+    <${Problem} error=${state.error} nameOf=${(name) => labelIn(form.current, name)} />
     <div class="actions"><button class=${kind} type="submit" disabled=${state.busy} aria-busy=${state.busy}>${submit}</button></div>
   </form>`;
 }

@@ -22,8 +22,8 @@ export function Account() {
     <//>
     <${Section} title=${t("account.password")}>
       <${Form} work=${work} submit=${t("save")} done=${t("account.changed")}>
-        <${Field} label=${t("account.old")} type="password" autocomplete="current-password" required value=${old} onValue=${setOld} />
-        <${Field} label=${t("account.new")} hint=${t("account.rule")} type="password" autocomplete="new-password" required minlength="8" value=${fresh} onValue=${setFresh} />
+        <${Field} label=${t("account.old")} name="current_password" type="password" autocomplete="current-password" required value=${old} onValue=${setOld} />
+        <${Field} label=${t("account.new")} name="password" hint=${t("account.rule")} type="password" autocomplete="new-password" required minlength="8" value=${fresh} onValue=${setFresh} />
       <//>
     <//>`;
 }

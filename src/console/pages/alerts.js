@@ -2,7 +2,8 @@
 import { html, useState } from "../lib/ui.js";
 import { get, may, post, put } from "../lib/api.js";
 import { useData } from "../lib/live.js";
-import { either, t, word } from "../lib/i18n.js";
+import { t, word } from "../lib/i18n.js";
+import { said } from "../lib/said.js";
 import { dateTime } from "../lib/format.js";
 import { Act, Age, Badge, Field, Form, Nothing, Pager, Section } from "../lib/parts.js";
 import { go, to } from "../lib/place.js";
@@ -10,6 +11,9 @@ import { go, to } from "../lib/place.js";
 const LIMIT = 25;
 export const SEVERITY = { HIGH: "bad", MEDIUM: "warn", LOW: "info" };
 const STATUSES = ["UNREAD", "READ", "ARCHIVED"];
+
+/** Title and message of an alert in the language that is read; what a person wrote stays as it is. */
+export const words = (alert) => (alert.alert_type === "MANUAL" ? alert : { title: said(alert.title), message: said(alert.message) });
 
 /** Where an alert leads. */
 export function about(alert) {
@@ -26,20 +30,20 @@ function Alert({ alert, again }) {
     await put(`/api/v1/alerts/${alert.id}/${verb}`);
     again();
   };
-  const where = about(alert);
+  const where = about(alert), { title, message } = words(alert);
   return html`<li>
     <div class="line">
       <${Badge} state=${SEVERITY[alert.severity]}>${word("severity", alert.severity)}<//>
-      <strong>${either(alert.title)}</strong>
+      <strong>${title}</strong>
       ${alert.count > 1 && html`<span class="badge off">× ${alert.count}</span>`}
       <${Age} at=${alert.last_raised_at} />
     </div>
-    <p>${either(alert.message)}</p>
+    <p>${message}</p>
     <div class="line"><span class="age">${word("alert", alert.alert_type)} · ${dateTime(alert.created_at)} · ${word("alert_status", alert.status)}</span>
       <span class="actions push">
         ${where && html`<a class="button" href=${where}>${t("open")}</a>`}
-        ${may("line") && alert.status === "UNREAD" && html`<${Act} work=${act("read", "read")} label=${`${t("alerts.read")}: ${either(alert.title)}`}>${t("alerts.read")}<//>`}
-        ${may("line") && alert.status !== "ARCHIVED" && html`<${Act} work=${act("archive", "archive")} label=${`${t("alerts.archive")}: ${either(alert.title)}`}>${t("alerts.archive")}<//>`}
+        ${may("line") && alert.status === "UNREAD" && html`<${Act} work=${act("read", "read")} label=${`${t("alerts.read")}: ${title}`}>${t("alerts.read")}<//>`}
+        ${may("line") && alert.status !== "ARCHIVED" && html`<${Act} work=${act("archive", "archive")} label=${`${t("alerts.archive")}: ${title}`}>${t("alerts.archive")}<//>`}
       </span></div>
   </li>`;
 }
@@ -52,8 +56,8 @@ function Write({ done }) {
     done();
   };
   return html`<${Section} title=${t("alerts.write")}><${Form} work=${work} submit=${t("alerts.send")}>
-    <${Field} label=${t("alerts.title")} value=${alert.title} onValue=${of("title")} required maxlength="200" />
-    <${Field} label=${t("alerts.message")} as="textarea" value=${alert.message} onValue=${of("message")} maxlength="1000" />
+    <${Field} label=${t("alerts.title")} name="title" value=${alert.title} onValue=${of("title")} required maxlength="200" />
+    <${Field} label=${t("alerts.message")} name="message" as="textarea" value=${alert.message} onValue=${of("message")} maxlength="1000" />
     <${Field} label=${t("alerts.severity")} as="select" value=${alert.severity} onValue=${of("severity")}>
       ${["HIGH", "MEDIUM", "LOW"].map((s) => html`<option value=${s}>${word("severity", s)}</option>`)}
     <//>

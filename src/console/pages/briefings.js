@@ -3,6 +3,7 @@ import { html, useEffect, useRef, useState } from "../lib/ui.js";
 import { get, post, rows, token, user } from "../lib/api.js";
 import { useData } from "../lib/live.js";
 import { language, t } from "../lib/i18n.js";
+import { said } from "../lib/said.js";
 import { clock, dateTime } from "../lib/format.js";
 import { Act, Badge, Field, Form, Nothing, Problem, Section, Tabs } from "../lib/parts.js";
 import { to } from "../lib/place.js";
@@ -56,7 +57,7 @@ function Now() {
   };
   const stop = async () => { await post("/endBriefing", { username }); };
   const going = seen.state === "open" || seen.state === "connecting";
-  useEffect(() => { if (seen.state === "lost") setWhy(new Error(seen.why || t("briefings.lost"))); }, [seen.state]);
+  useEffect(() => { if (seen.state === "lost") setWhy(new Error(said(seen.why) || t("briefings.lost"))); }, [seen.state]);
   return html`<${Section} title=${t("briefings.now")} aside=${html`<${Badge} state=${STATE[seen.state]}>${t(`briefings.is_${seen.state}`)}<//>`}>
     ${!going && html`<${Form} work=${start} submit=${t("briefings.start")}>
       <${Field} label=${t("briefings.interval")} hint=${t("briefings.interval_hint")} type="number" min="1" max="86400" value=${given.interval} onValue=${(interval) => set({ ...given, interval })} required />

@@ -3,6 +3,7 @@ import { html, useEffect, useState } from "../lib/ui.js";
 import { get, may, post, put, remove, Refused, rows } from "../lib/api.js";
 import { useData } from "../lib/live.js";
 import { t, word } from "../lib/i18n.js";
+import { said } from "../lib/said.js";
 import { dateTime, number } from "../lib/format.js";
 import { Act, Age, Badge, Field, Form, Nothing, Problem, Section, Table, Tabs } from "../lib/parts.js";
 import { to } from "../lib/place.js";
@@ -33,7 +34,7 @@ function Session({ session, again }) {
   const cancel = async () => { await post(`/diagnosis/${session.id}/cancel`); again(); };
   return html`<${Section} title=${t("diagnosis.session", { code: session.code })} aside=${html`<${Badge} state=${SESSION[state]}>${word("session", state)}<//><${Age} at=${seen.now?.timestamp} />`}>
     <p>${t(`diagnosis.is_${state}`)}</p>
-    ${seen.now?.reason && html`<p class="bad">✕ ${seen.now.reason}</p>`}
+    ${seen.now?.reason && html`<p class="bad">✕ ${said(seen.now.reason)}</p>`}
     <ol class="list">${seen.states.map((event) => html`<li key=${event.state}><div class="line"><${Badge} state=${SESSION[event.state]}>${word("session", event.state)}<//><span class="age push">${dateTime(event.timestamp)}</span></div></li>`)}</ol>
     <p class="age">${t("diagnosis.expires", { at: dateTime(session.expired_at) })}</p>
     <${Problem} error=${seen.error} />
@@ -49,9 +50,9 @@ function Start({ patients, done }) {
   const patient = given.patient || String(patients[0]?.id ?? "");
   const work = async () => done(await post("/diagnosis/start", { patient_id: Number(patient), type: given.type, level: Number(given.level) }));
   return html`<${Section} title=${t("diagnosis.start")}><${Form} work=${work} submit=${t("diagnosis.start")}>
-    <${Field} label=${t("diagnosis.patient")} as="select" value=${patient} onValue=${of("patient")} required>${patients.map((p) => html`<option value=${p.id}>${p.code} – ${p.name}</option>`)}<//>
-    <${Field} label=${t("diagnosis.type")} as="select" value=${given.type} onValue=${of("type")}>${TYPES.map((one) => html`<option value=${one}>${word("exercise", one)}</option>`)}<//>
-    <${Field} label=${t("diagnosis.level")} as="select" value=${given.level} onValue=${of("level")}>${["1", "2", "3"].map((one) => html`<option value=${one}>${one}</option>`)}<//>
+    <${Field} label=${t("diagnosis.patient")} name="patient_id" as="select" value=${patient} onValue=${of("patient")} required>${patients.map((p) => html`<option value=${p.id}>${p.code} – ${p.name}</option>`)}<//>
+    <${Field} label=${t("diagnosis.type")} name="type" as="select" value=${given.type} onValue=${of("type")}>${TYPES.map((one) => html`<option value=${one}>${word("exercise", one)}</option>`)}<//>
+    <${Field} label=${t("diagnosis.level")} name="level" as="select" value=${given.level} onValue=${of("level")}>${["1", "2", "3"].map((one) => html`<option value=${one}>${one}</option>`)}<//>
   <//><//>`;
 }
 
@@ -59,7 +60,7 @@ function Patient({ patient, again }) {
   const [name, set] = useState(null);
   const rename = async () => { await put(`/patients/${patient.id}`, { name: name.trim() }); set(null); again(); };
   const drop = async () => { await remove(`/patients/${patient.id}`); again(); };
-  if (name !== null) return html`<${Form} work=${rename} submit=${t("save")}><${Field} label=${t("diagnosis.name")} value=${name} onValue=${set} required maxlength="100" /><//>`;
+  if (name !== null) return html`<${Form} work=${rename} submit=${t("save")}><${Field} label=${t("diagnosis.name")} name="name" value=${name} onValue=${set} required maxlength="100" /><//>`;
   return html`<div class="actions"><a class="button" href=${`#/diagnosis/records?patient=${patient.id}`}>${t("diagnosis.records")}</a><button type="button" onClick=${() => set(patient.name)}>${t("change")}</button>
     <${Act} kind="danger" work=${drop} confirm=${t("diagnosis.remove_sure", { name: patient.name })}>${t("remove")}<//></div>`;
 }
@@ -72,8 +73,8 @@ function NewPatient({ again }) {
     again();
   };
   return html`<${Section} title=${t("diagnosis.new_patient")}><${Form} work=${work} submit=${t("save")} done=${t("saved")}>
-    <${Field} label=${t("diagnosis.name")} value=${given.name} onValue=${(name) => set({ ...given, name })} required maxlength="100" />
-    <${Field} label=${t("diagnosis.code")} hint=${t("diagnosis.code_hint")} value=${given.code} onValue=${(code) => set({ ...given, code })} maxlength="20" />
+    <${Field} label=${t("diagnosis.name")} name="name" value=${given.name} onValue=${(name) => set({ ...given, name })} required maxlength="100" />
+    <${Field} label=${t("diagnosis.code")} name="code" hint=${t("diagnosis.code_hint")} value=${given.code} onValue=${(code) => set({ ...given, code })} maxlength="20" />
   <//><//>`;
 }
 

@@ -53,7 +53,7 @@ function Vehicle({ vehicle, row, again }) {
       ${row?.freshness && row.freshness.state !== "ONLINE" && html`<span class="warn">▲ ${word("freshness", row.freshness.state)}</span>`}<${Age} at=${vehicle.at} limit=${FRESH_MS} /></div>
     ${isPolice && vehicle.fuel !== undefined && html`<div class="line"><span class="age">${t("fleet.fuel", { n: vehicle.fuel })}</span><${Bar} value=${vehicle.fuel} state=${vehicle.fuel < 20 ? "bad" : "ok"} label=${t("fleet.fuel", { n: vehicle.fuel })} /><span class="age">${t("fleet.collisions", { n: vehicle.collisions })}</span></div>`}</div>
     ${may("lead") && row && (name === null ? html`<button type="button" onClick=${() => set(row.car_name)}>${t("fleet.rename")}</button>`
-      : html`<${Form} work=${rename} submit=${t("save")}><${Field} label=${t("fleet.name")} value=${name} onValue=${set} required maxlength="50" /><//>`)}
+      : html`<${Form} work=${rename} submit=${t("save")}><${Field} label=${t("fleet.name")} name="car_name" value=${name} onValue=${set} required maxlength="50" /><//>`)}
   </li>`;
 }
 

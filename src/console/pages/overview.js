@@ -2,11 +2,12 @@
 import { html } from "../lib/ui.js";
 import { get, list, may } from "../lib/api.js";
 import { useData, useNow } from "../lib/live.js";
-import { either, named, t, word } from "../lib/i18n.js";
+import { language, named, t, word } from "../lib/i18n.js";
+import { said } from "../lib/said.js";
 import { count, dateTime, duration, ms, percent } from "../lib/format.js";
 import { Age, Badge, Bar, Nothing, Section, Tile } from "../lib/parts.js";
 import { to } from "../lib/place.js";
-import { about, SEVERITY } from "./alerts.js";
+import { about, SEVERITY, words } from "./alerts.js";
 
 const DAY_MS = 86400000;
 const PAGE_FRESH_MS = 90000;
@@ -38,10 +39,11 @@ function Verdict({ health, house, needs }) {
 function needsOf(health, sensors, alerts, now) {
   const found = [];
   for (const part of health?.degraded ?? []) {
-    found.push({ id: `part ${part.name}`, state: part.state === "down" ? "bad" : "warn", title: word("part", part.name), why: part.detail, href: PARTS[part.name] ?? to("system") });
+    found.push({ id: `part ${part.name}`, state: part.state === "down" ? "bad" : "warn", title: word("part", part.name), why: said(part.detail), href: PARTS[part.name] ?? to("system") });
   }
   for (const alert of alerts ?? []) {
-    found.push({ id: `alert ${alert.id}`, state: SEVERITY[alert.severity], title: either(alert.title), why: either(alert.message), href: about(alert) ?? to("alerts"), at: alert.last_raised_at });
+    const { title, message } = words(alert);
+    found.push({ id: `alert ${alert.id}`, state: SEVERITY[alert.severity], title, why: message, href: about(alert) ?? to("alerts"), at: alert.last_raised_at });
   }
   for (const sensor of sensors ?? []) {
     const { state } = sensor, href = to("sensors", sensor.sensor_id), name = sensor.name || sensor.sensor_id;
@@ -54,10 +56,11 @@ function needsOf(health, sensors, alerts, now) {
   return found.sort((a, b) => order[a.state] - order[b.state]);
 }
 
-/** Why a verdict is what it is. */
+/** Why a verdict is what it is: what the window looks like, where the plant has a sentence for it. */
 export function why(result) {
-  if (result.reason) return result.reason;
-  if (result.rule) return result.rule;
+  if (result.explanation) return result.explanation.text[language.value];
+  if (result.reason) return said(result.reason);
+  if (result.rule) return said(result.rule);
   if (result.score !== null && result.threshold !== null) return t("sensors.score_of", { score: result.score.toPrecision(3), threshold: result.threshold.toPrecision(3) });
   return "";
 }

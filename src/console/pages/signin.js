@@ -20,8 +20,8 @@ export function SignIn() {
     <div class="brand"><${Mark} /><h1>Nightshift</h1></div>
     <p>${t("signin.about")}</p>
     <${Form} work=${work} submit=${t("signin")}>
-      <${Field} label=${t("signin.name")} value=${name} onValue=${setName} autocomplete="username" required maxlength="50" />
-      <${Field} label=${t("signin.password")} value=${password} onValue=${setPassword} type="password" autocomplete="current-password" required maxlength="128" />
+      <${Field} label=${t("signin.name")} name="username" value=${name} onValue=${setName} autocomplete="username" required maxlength="50" />
+      <${Field} label=${t("signin.password")} name="password" value=${password} onValue=${setPassword} type="password" autocomplete="current-password" required maxlength="128" />
     <//>
     <button type="button" class="plain" lang=${other} onClick=${() => language.set(other)}>${other === "ko" ? "한국어" : "English"}</button>
   </div></main>`;

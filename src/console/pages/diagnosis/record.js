@@ -1,6 +1,6 @@
 // One record: what came of it, and its rotation, position and score over time.
 import { html, useEffect, useMemo } from "../../lib/ui.js";
-import { ask, get, rows } from "../../lib/api.js";
+import { blob, get, rows } from "../../lib/api.js";
 import { useData } from "../../lib/live.js";
 import { t, word } from "../../lib/i18n.js";
 import { dateTime, number } from "../../lib/format.js";
@@ -47,10 +47,8 @@ export function Record({ id, title }) {
   const lines = charts.data?.series ?? [];
   useEffect(() => { if (record) title(`${word("exercise", record.type)} · ${dateTime(record.created_at)}`); }, [record]);
   const download = async () => {
-    const answer = await ask(`/diagnosis/record/${id}/file`);
-    if (!answer.ok) throw new Error(t("error.status", { status: answer.status }));
     const link = document.createElement("a");
-    link.href = URL.createObjectURL(await answer.blob());
+    link.href = URL.createObjectURL(await blob(`/diagnosis/record/${id}/file`));
     link.download = record.filename ?? `record-${id}.csv`;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);

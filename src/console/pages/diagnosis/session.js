@@ -1,5 +1,5 @@
 // The stream of one session's states: it resumes where it broke, and ends with the session.
-import { ask } from "../../lib/api.js";
+import { ask, read, Unreachable } from "../../lib/api.js";
 
 export const SESSION = { READY: "wait", STARTED: "info", COMPLETED: "ok", FAILED: "bad", CANCELLED: "off", EXPIRED: "warn" };
 const ENDED = ["COMPLETED", "FAILED", "CANCELLED", "EXPIRED"];
@@ -10,7 +10,7 @@ export async function follow(id, told, signal) {
   for (;;) {
     try {
       const answer = await ask(`/diagnosis/${id}/status`, { headers: { accept: "text/event-stream", ...(last ? { "last-event-id": last } : {}) }, signal });
-      if (answer.status === 404 || answer.status === 403) throw new Error((await answer.json().catch(() => null))?.detail ?? String(answer.status));
+      if (answer.status === 404 || answer.status === 403) await read(answer);
       if (!answer.ok) throw new TypeError(String(answer.status));
       const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
       let text = "";
@@ -32,7 +32,7 @@ export async function follow(id, told, signal) {
         }
       }
     } catch (error) {
-      if (signal.aborted || !(error instanceof TypeError || error.name === "Unreachable" || error.constructor.name === "Unreachable")) throw error;
+      if (signal.aborted || !(error instanceof TypeError || error instanceof Unreachable)) throw error;
     }
     await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     if (signal.aborted) return;

@@ -41,8 +41,8 @@ export function Board() {
       ${line.data && html`<${Table} label=${t("board.today")} rows=${line.data} id=${(r) => r.id} columns=${[
         { label: t("board.process"), cell: (r) => `${r.process_number}. ${named(r, "process_name")}` },
         { label: t("board.runs"), numeric: true, cell: (r) => count(r.today?.started ?? r.today?.runs) },
-        { label: "PASS", numeric: true, cell: (r) => count(r.today?.passed) },
-        { label: "FAIL", numeric: true, cell: (r) => count(r.today?.failed) },
+        { label: t("result.PASS"), numeric: true, cell: (r) => count(r.today?.passed) },
+        { label: t("result.FAIL"), numeric: true, cell: (r) => count(r.today?.failed) },
         { label: t("board.mean"), numeric: true, cell: (r) => number(r.mean_cycle_time_seconds) },
         { label: t("board.plan"), numeric: true, cell: (r) => number(r.planned_seconds) },
       ]} />`}

@@ -1,6 +1,7 @@
 // A form made from the data schema of a process: what the plant will hold the values against is what is asked for.
 import { html } from "../../lib/ui.js";
 import { t, word } from "../../lib/i18n.js";
+import { said } from "../../lib/said.js";
 import { Field } from "../../lib/parts.js";
 
 const ROWS_MAX = 200;
@@ -12,7 +13,7 @@ function choicesOf(schema) {
   return kindOf(schema) === "boolean" ? [true, false] : null;
 }
 
-const label = (name, schema) => `${word("field", name)}${schema.description ? ` (${schema.description})` : ""}`;
+const label = (name, schema) => `${word("field", name)}${schema.description ? ` (${said(schema.description)})` : ""}`;
 
 /** Limits that the browser can hold a value to before the plant does. */
 function limits(schema) {
@@ -25,21 +26,21 @@ function limits(schema) {
 const hint = (schema) => {
   const { minimum, maximum } = schema;
   if (minimum !== undefined || maximum !== undefined) return `${minimum ?? ""} – ${maximum ?? ""}`;
-  return schema["x-message"];
+  return said(schema["x-message"]) || undefined;
 };
 
 function One({ name, schema, value, set, required }) {
   const choices = choicesOf(schema), kind = kindOf(schema);
   if (choices) {
     const shown = value === undefined ? "" : JSON.stringify(value);
-    return html`<${Field} label=${label(name, schema)} as="select" required=${required} value=${shown} onValue=${(text) => set(text === "" ? undefined : JSON.parse(text))}>
+    return html`<${Field} label=${label(name, schema)} name=${name} as="select" required=${required} value=${shown} onValue=${(text) => set(text === "" ? undefined : JSON.parse(text))}>
       <option value="">–</option>${choices.map((one) => html`<option value=${JSON.stringify(one)}>${word("choice", String(one))}</option>`)}<//>`;
   }
   if (kind === "object") return html`<fieldset class="block"><legend>${label(name, schema)}</legend><${Document} schema=${schema} value=${value ?? {}} set=${set} /></fieldset>`;
   if (kind === "array") return html`<${Rows} name=${name} schema=${schema} value=${value ?? []} set=${set} />`;
   const isNumber = kind === "number" || kind === "integer";
   const typed = (text) => set(text === "" ? undefined : isNumber ? Number(text) : text);
-  return html`<${Field} label=${label(name, schema)} hint=${hint(schema)} required=${required} ...${limits(schema)} value=${value ?? ""} onValue=${typed} />`;
+  return html`<${Field} label=${label(name, schema)} name=${name} hint=${hint(schema)} required=${required} ...${limits(schema)} value=${value ?? ""} onValue=${typed} />`;
 }
 
 function Rows({ name, schema, value, set }) {

@@ -3,6 +3,7 @@ import { html, useState } from "../../lib/ui.js";
 import { get, list, may, once, post, remove, rows, sendForm } from "../../lib/api.js";
 import { useData } from "../../lib/live.js";
 import { t, word } from "../../lib/i18n.js";
+import { said } from "../../lib/said.js";
 import { bytes, count, dateTime } from "../../lib/format.js";
 import { Act, Age, Badge, Field, Form, Nothing, Section, Table, Tile } from "../../lib/parts.js";
 
@@ -24,9 +25,9 @@ function Upload({ done }) {
     done();
   };
   return html`<${Section} title=${t("firmware.upload")}><${Form} work=${work} submit=${t("firmware.upload")} done=${t("saved")}>
-    <${Field} label=${t("firmware.file")} type="file" required />
-    <${Field} label=${t("firmware.version")} hint="vX.Y.Z" pattern="v[0-9]+[.][0-9]+[.][0-9]+" value=${given.version} onValue=${(version) => set({ ...given, version })} required />
-    <${Field} label=${t("lots.model")} as="select" value=${model} onValue=${(value) => set({ ...given, model: value })} required>${(models.data?.items ?? []).map((m) => html`<option value=${m.id}>${m.model_code}</option>`)}<//>
+    <${Field} label=${t("firmware.file")} name="file" type="file" required />
+    <${Field} label=${t("firmware.version")} name="version" hint="vX.Y.Z" pattern="v[0-9]+[.][0-9]+[.][0-9]+" value=${given.version} onValue=${(version) => set({ ...given, version })} required />
+    <${Field} label=${t("lots.model")} name="product_model_id" as="select" value=${model} onValue=${(value) => set({ ...given, model: value })} required>${(models.data?.items ?? []).map((m) => html`<option value=${m.id}>${m.model_code}</option>`)}<//>
   <//><//>`;
 }
 
@@ -45,15 +46,15 @@ function Deploy({ images, stations, done }) {
     done();
   };
   return html`<${Section} title=${t("firmware.deploy")}><${Form} work=${work} submit=${isMany ? t("firmware.roll_out", { n: given.chosen.length }) : t("firmware.deploy")} done=${t("firmware.sent")}>
-    <${Field} label=${t("firmware.version")} as="select" value=${String(image.id)} onValue=${of("image")} required>${images.map((f) => html`<option value=${f.id}>${f.model_code} ${f.version}</option>`)}<//>
+    <${Field} label=${t("firmware.version")} name="version" as="select" value=${String(image.id)} onValue=${of("image")} required>${images.map((f) => html`<option value=${f.id}>${f.model_code} ${f.version}</option>`)}<//>
     <fieldset class="block many"><legend>${t("firmware.stations")}</legend>${stations.map((s) => html`<${Field} key=${s.station_id} as="check" label=${s.station_id} value=${given.chosen.includes(s.station_id)} onValue=${toggle(s.station_id)} />`)}</fieldset>
-    ${isMany && may("lead") ? html`<${Field} label=${t("firmware.stage")} type="number" min="1" value=${given.stage} onValue=${of("stage")} required /><${Field} label=${t("firmware.failures_max")} type="number" min="0" value=${given.failures} onValue=${of("failures")} required />`
-      : html`<${Field} label=${t("lots.serial")} value=${given.serial} onValue=${of("serial")} maxlength="50" />`}
+    ${isMany && may("lead") ? html`<${Field} label=${t("firmware.stage")} name="stage_size" type="number" min="1" value=${given.stage} onValue=${of("stage")} required /><${Field} label=${t("firmware.failures_max")} name="failures_max" type="number" min="0" value=${given.failures} onValue=${of("failures")} required />`
+      : html`<${Field} label=${t("lots.serial")} name="serial_number" value=${given.serial} onValue=${of("serial")} maxlength="50" />`}
   <//><//>`;
 }
 
 const Station = ({ s }) => html`<${Tile} title=${s.station_id} state=${!s.online ? "warn" : s.troubles.length ? "bad" : "ok"} word=${t(s.online ? "firmware.online" : "firmware.offline")} value=${html`${s.running_version ?? "–"} <small>${t("firmware.runs")}</small>`}
-  reason=${[...s.troubles.map((one) => (typeof one === "string" ? one : one.detail ?? one.code ?? one.what)), t("firmware.work", { pending: count(s.pending), completed: count(s.completed), refused: count(s.refused) })].join(" · ")} at=${s.seen_at} limit=${STATION_FRESH_MS} />`;
+  reason=${[...s.troubles.map((one) => word("trouble", one)), t("firmware.work", { pending: count(s.pending), completed: count(s.completed), refused: count(s.refused) })].join(" · ")} at=${s.seen_at} limit=${STATION_FRESH_MS} />`;
 
 export function Firmware() {
   const events = ["firmware."];
@@ -81,14 +82,14 @@ export function Firmware() {
     <div class="columns">${may("line") && all.length > 0 && html`<${Deploy} images=${all} stations=${there} done=${again} />`}${may("lead") && html`<${Upload} done=${again} />`}</div>
     ${rolls.length > 0 && html`<${Section} title=${t("firmware.rollouts")}><${Table} label=${t("firmware.rollouts")} rows=${rolls} id=${(r) => r.id} columns=${[
       { label: "#", numeric: true, cell: (r) => r.id }, { label: t("firmware.version"), cell: (r) => all.find((f) => f.id === r.firmware_id)?.version ?? r.firmware_id }, { label: t("lots.status"), cell: (r) => html`<${Badge} state=${STEP[r.status]}>${word("step", r.status)}<//>` },
-      { label: t("firmware.stations"), cell: (r) => r.stations.join(", ") }, { label: t("firmware.stage"), numeric: true, cell: (r) => r.stage_size }, { label: t("firmware.failures_max"), numeric: true, cell: (r) => r.failures_max }, { label: t("why"), cell: (r) => r.reason ?? "" },
+      { label: t("firmware.stations"), cell: (r) => r.stations.join(", ") }, { label: t("firmware.stage"), numeric: true, cell: (r) => r.stage_size }, { label: t("firmware.failures_max"), numeric: true, cell: (r) => r.failures_max }, { label: t("why"), cell: (r) => said(r.reason) },
       { label: "", cell: (r) => may("lead") && OPEN.includes(r.status) && html`<${Act} work=${cancel(`/api/v1/firmware/rollouts/${r.id}`)} confirm=${t("firmware.stop_sure")}>${t("cancel")}<//>` },
     ]} /><//>`}
     <${Section} title=${t("firmware.deployments")} aside=${html`<${Age} at=${deployments.at} limit=${60000} />`}>
       <${Nothing} of=${deployments} count=${sent.length} empty=${t("firmware.none_sent")} />
       ${sent.length > 0 && html`<${Table} label=${t("firmware.deployments")} rows=${sent} id=${(d) => d.id} columns=${[
         { label: t("firmware.station"), cell: (d) => d.station_id }, { label: t("firmware.version"), cell: (d) => d.version }, { label: t("lots.status"), cell: (d) => html`<${Badge} state=${STEP[d.status]}>${word("step", d.status)}<//>` },
-        { label: t("why"), cell: (d) => d.reason ?? "" }, { label: t("firmware.by"), cell: (d) => d.requested_by }, { label: t("time"), cell: (d) => dateTime(d.updated_at) },
+        { label: t("why"), cell: (d) => said(d.reason) }, { label: t("firmware.by"), cell: (d) => d.requested_by }, { label: t("time"), cell: (d) => dateTime(d.updated_at) },
         { label: "", cell: (d) => may("line") && OPEN.includes(d.status) && html`<${Act} work=${cancel(`/api/v1/firmware/deployments/${d.id}`)} confirm=${t("firmware.stop_sure")}>${t("cancel")}<//>` },
       ]} />`}
     <//>`;

@@ -3,6 +3,7 @@ import { html, useState } from "../../lib/ui.js";
 import { list, may, post } from "../../lib/api.js";
 import { useData } from "../../lib/live.js";
 import { t } from "../../lib/i18n.js";
+import { said } from "../../lib/said.js";
 import { dateTime } from "../../lib/format.js";
 import { Act, Age, Badge, Field, Nothing, Section } from "../../lib/parts.js";
 
@@ -11,7 +12,7 @@ function Hold({ hold, name, again }) {
   const release = async () => { await post(`/api/v1/equipment/${hold.equipment_id}/acknowledge`, note.trim() ? { note: note.trim() } : {}); again(); };
   const review = async () => { await post(`/api/v1/holds/reviews/${encodeURIComponent(hold.event_id)}`); again(); };
   return html`<li><div class="line"><${Badge} state=${hold.is_active ? "bad" : "ok"}>${t(hold.is_active ? "holds.active" : "holds.released")}<//><strong>${name}</strong><${Age} at=${hold.since} /></div>
-    <p>${hold.reason}</p>
+    <p>${said(hold.reason)}</p>
     ${!hold.is_active && html`<p class="age">${dateTime(hold.released_at)}${hold.release_note ? ` · ${hold.release_note}` : ""}</p>`}
     ${may("lead") && html`<div class="actions">
       ${hold.is_active && html`<${Field} label=${t("holds.note")} value=${note} onValue=${set} maxlength="1000" /><${Act} kind="primary" work=${release} confirm=${t("holds.release_sure", { name })} done=${t("holds.released")}>${t("holds.release")}<//>`}

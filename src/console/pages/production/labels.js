@@ -1,8 +1,9 @@
 // Labels: what one looks like, where it is printed, and what became of it. `unknown` is never printed again by itself.
 import { html, useEffect, useState } from "../../lib/ui.js";
-import { ask, get, may, once, patch, post, remove, rows } from "../../lib/api.js";
+import { blob, get, may, once, patch, post, remove, rows } from "../../lib/api.js";
 import { useData } from "../../lib/live.js";
 import { t, word } from "../../lib/i18n.js";
+import { said } from "../../lib/said.js";
 import { dateTime } from "../../lib/format.js";
 import { Act, Age, Badge, Field, Form, Nothing, Problem, Section, Table } from "../../lib/parts.js";
 
@@ -18,9 +19,7 @@ function Preview({ type, number, quantity }) {
     let alive = true, url = null;
     const timer = setTimeout(async () => {
       try {
-        const answer = await ask(`/api/v1/label/preview?label_type=${type}&${type === "LOT" ? "lot_number" : "serial_number"}=${encodeURIComponent(number)}`, { headers: { accept: "image/svg+xml, image/png" } });
-        if (!answer.ok) throw new Error((await answer.json().catch(() => null))?.detail ?? t("error.status", { status: answer.status }));
-        url = URL.createObjectURL(await answer.blob());
+        url = URL.createObjectURL(await blob(`/api/v1/label/preview?label_type=${type}&${type === "LOT" ? "lot_number" : "serial_number"}=${encodeURIComponent(number)}`, { headers: { accept: "image/svg+xml, image/png" } }));
         if (alive) set({ url, error: null });
       } catch (error) {
         if (alive) set({ url: null, error });
@@ -48,10 +47,10 @@ function Print({ printers, query, again }) {
   };
   return html`<${Section} title=${t("labels.print")}><div class="columns">
     <${Form} work=${work} submit=${t("labels.print")} done=${t("labels.taken")}>
-      <${Field} label=${t("labels.type")} as="select" value=${given.type} onValue=${of("type")}>${["LOT", "SERIAL"].map((one) => html`<option value=${one}>${word("label", one)}</option>`)}<//>
-      <${Field} label=${t("labels.number")} value=${given.number} onValue=${of("number")} required maxlength="80" />
-      <${Field} label=${t("labels.printer")} as="select" value=${printer} onValue=${of("printer")} required>${printers.map((p) => html`<option value=${p.printer_id}>${p.name ?? p.printer_id}</option>`)}<//>
-      <${Field} label=${t("labels.quantity")} type="number" min="1" max="10" value=${given.quantity} onValue=${of("quantity")} required />
+      <${Field} label=${t("labels.type")} name="label_type" as="select" value=${given.type} onValue=${of("type")}>${["LOT", "SERIAL"].map((one) => html`<option value=${one}>${word("label", one)}</option>`)}<//>
+      <${Field} label=${t("labels.number")} name=${given.type === "LOT" ? "lot_number" : "serial_number"} value=${given.number} onValue=${of("number")} required maxlength="80" />
+      <${Field} label=${t("labels.printer")} name="printer_id" as="select" value=${printer} onValue=${of("printer")} required>${printers.map((p) => html`<option value=${p.printer_id}>${p.name ?? p.printer_id}</option>`)}<//>
+      <${Field} label=${t("labels.quantity")} name="copies" type="number" min="1" max="10" value=${given.quantity} onValue=${of("quantity")} required />
     <//>
     <${Preview} type=${given.type} number=${given.number.trim()} quantity=${given.quantity} />
   </div><//>`;
@@ -67,7 +66,7 @@ function WithReason({ label, submit, work, again }) {
     setOpen(false);
     again();
   };
-  return html`<${Form} work=${send} submit=${submit ?? label} done=${t("saved")}><${Field} label=${t("labels.reason")} value=${reason} onValue=${set} required maxlength="500" /><//>`;
+  return html`<${Form} work=${send} submit=${submit ?? label} done=${t("saved")}><${Field} label=${t("labels.reason")} name="reason" value=${reason} onValue=${set} required maxlength="500" /><//>`;
 }
 
 function JobCommands({ job, again }) {
@@ -89,7 +88,7 @@ function Printer({ printer, again }) {
   const path = `/api/v1/printers/${encodeURIComponent(printer.printer_id)}`;
   const toggle = async () => { await patch(path, { enabled: !printer.enabled }); again(); };
   const drop = async () => { await remove(path); again(); };
-  const why = status.reason ? `${word("printer_fault", status.reason)} – ${status.advice}` : null;
+  const why = status.reason ? `${word("printer_fault", status.reason)} – ${said(status.advice)}` : null;
   return html`<article class=${`tile ${state === "warn" ? "is-warn" : ""}`}>
     <header><h3>${printer.name || printer.printer_id}</h3><${Badge} state=${state}>${printer.enabled ? word("printer", status.state) : t("labels.disabled")}<//></header>
     <p class="mono">${printer.host}:${printer.port}</p>
@@ -110,8 +109,8 @@ function NewPrinter({ again }) {
     again();
   };
   return html`<details><summary class="button">${t("labels.add_printer")}</summary><${Form} work=${work} submit=${t("save")} done=${t("saved")}>
-    <${Field} label="ID" value=${given.printer_id} onValue=${of("printer_id")} required maxlength="50" /><${Field} label=${t("labels.name")} value=${given.name} onValue=${of("name")} required maxlength="100" />
-    <${Field} label=${t("labels.host")} value=${given.host} onValue=${of("host")} required maxlength="255" /><${Field} label=${t("labels.port")} type="number" min="1" max="65535" value=${given.port} onValue=${of("port")} required />
+    <${Field} label="ID" name="printer_id" value=${given.printer_id} onValue=${of("printer_id")} required maxlength="50" /><${Field} label=${t("labels.name")} name="name" value=${given.name} onValue=${of("name")} required maxlength="100" />
+    <${Field} label=${t("labels.host")} name="host" value=${given.host} onValue=${of("host")} required maxlength="255" /><${Field} label=${t("labels.port")} name="port" type="number" min="1" max="65535" value=${given.port} onValue=${of("port")} required />
   <//></details>`;
 }
 
@@ -132,7 +131,7 @@ export function Labels({ query }) {
         { label: t("labels.number"), cell: (j) => j.number }, { label: t("labels.type"), cell: (j) => word("label", j.label_type) },
         { label: t("lots.status"), cell: (j) => html`<${Badge} state=${JOB[j.status]}>${word("job", j.status)}<//>` },
         { label: t("labels.printer"), cell: (j) => j.printer_id }, { label: "×", numeric: true, cell: (j) => j.copies },
-        { label: t("why"), cell: (j) => [j.reason, j.reprint_reason && t("labels.again_for", { why: j.reprint_reason })].filter(Boolean).join(" · ") }, { label: t("time"), cell: (j) => dateTime(j.created_at) },
+        { label: t("why"), cell: (j) => [said(j.reason), j.reprint_reason && t("labels.again_for", { why: j.reprint_reason })].filter(Boolean).join(" · ") }, { label: t("time"), cell: (j) => dateTime(j.created_at) },
         { label: "", cell: (j) => html`<${JobCommands} job=${j} again=${again} />` },
       ]} />`}
     <//>`;

@@ -3,6 +3,7 @@ import { html, useEffect, useState } from "../../lib/ui.js";
 import { get, list, may, once, post, put } from "../../lib/api.js";
 import { useData } from "../../lib/live.js";
 import { t, word } from "../../lib/i18n.js";
+import { said } from "../../lib/said.js";
 import { dateTime, percent } from "../../lib/format.js";
 import { Act, Age, Badge, Bar, Facts, Nothing, Pager, Problem, Section, Table } from "../../lib/parts.js";
 import { to } from "../../lib/place.js";
@@ -49,7 +50,7 @@ export function Lot({ id, title }) {
       <${Facts} of=${[
         [t("lots.model"), `${lot.product_model.model_code} – ${lot.product_model.model_name}`], [t("lots.line"), lot.production_line?.line_name],
         [t("lots.day"), `${lot.production_date} ${lot.shift}`], [t("lots.order"), lot.work_order], [t("lots.units"), `${lot.actual_quantity}/${lot.target_quantity}`],
-        ["PASS", lot.passed_quantity], ["FAIL", lot.failed_quantity], [t("lots.scrapped"), lot.scrapped_quantity], [t("lots.pass_rate"), percent(lot.pass_rate)], [t("lots.defect_rate"), percent(lot.defect_rate)],
+        [t("result.PASS"), lot.passed_quantity], [t("result.FAIL"), lot.failed_quantity], [t("lots.scrapped"), lot.scrapped_quantity], [t("lots.pass_rate"), percent(lot.pass_rate)], [t("lots.defect_rate"), percent(lot.defect_rate)],
         [t("lots.started"), lot.started_at && dateTime(lot.started_at)], [t("lots.completed"), lot.completed_at && dateTime(lot.completed_at)], [t("lots.closed"), lot.closed_at && dateTime(lot.closed_at)],
       ]} />
       <${Commands} lot=${lot} again=${again} />
@@ -61,7 +62,7 @@ export function Lot({ id, title }) {
         { label: t("lots.serial"), cell: (s) => html`<a href=${to("production", "serials", s.serial_number)}>${s.serial_number}</a>` },
         { label: t("lots.status"), cell: (s) => html`<${SerialBadge} serial=${s} />` },
         { label: t("lots.reworks"), numeric: true, cell: (s) => s.rework_count },
-        { label: t("why"), cell: (s) => s.failure_reason ?? "" },
+        { label: t("why"), cell: (s) => said(s.failure_reason) },
         { label: t("lots.completed"), cell: (s) => dateTime(s.completed_at) },
       ]} />`}
       <${Pager} skip=${skip} limit=${LIMIT} total=${units.data?.total ?? 0} go=${setSkip} />

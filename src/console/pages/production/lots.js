@@ -28,10 +28,10 @@ function NewLot({ done }) {
   };
   if (models.data?.items.length === 0) return html`<p class="quiet">${t("lots.no_models")}</p>`;
   return html`<${Section} title=${t("lots.new")}><${Form} work=${work} submit=${t("lots.make")} done=${t("saved")}>
-    <${Field} label=${t("lots.model")} as="select" value=${model} onValue=${of("model")} required>${(models.data?.items ?? []).map((m) => html`<option value=${m.id}>${m.model_code} – ${m.model_name}</option>`)}<//>
-    <${Field} label=${t("lots.line")} as="select" value=${lot.line} onValue=${of("line")}><option value="">–</option>${(lines.data?.items ?? []).map((l) => html`<option value=${l.id}>${l.line_code} – ${l.line_name}</option>`)}<//>
-    <${Field} label=${t("lots.quantity")} type="number" min="1" max="100" value=${lot.quantity} onValue=${of("quantity")} required />
-    <${Field} label=${t("lots.order")} value=${lot.order} onValue=${of("order")} maxlength="50" />
+    <${Field} label=${t("lots.model")} name="product_model_id" as="select" value=${model} onValue=${of("model")} required>${(models.data?.items ?? []).map((m) => html`<option value=${m.id}>${m.model_code} – ${m.model_name}</option>`)}<//>
+    <${Field} label=${t("lots.line")} name="production_line_id" as="select" value=${lot.line} onValue=${of("line")}><option value="">–</option>${(lines.data?.items ?? []).map((l) => html`<option value=${l.id}>${l.line_code} – ${l.line_name}</option>`)}<//>
+    <${Field} label=${t("lots.quantity")} name="target_quantity" type="number" min="1" max="100" value=${lot.quantity} onValue=${of("quantity")} required />
+    <${Field} label=${t("lots.order")} name="work_order" value=${lot.order} onValue=${of("order")} maxlength="50" />
   <//><//>`;
 }
 
@@ -40,8 +40,8 @@ function NewModel({ done }) {
   const of = (name) => (value) => set({ ...model, [name]: value });
   const work = async () => { await post("/api/v1/product-models", model); done(); };
   return html`<${Section} title=${t("lots.new_model")}><${Form} work=${work} submit=${t("save")} done=${t("saved")}>
-    <${Field} label=${t("lots.code")} value=${model.model_code} onValue=${of("model_code")} required maxlength="50" />
-    <${Field} label=${t("lots.name")} value=${model.model_name} onValue=${of("model_name")} required maxlength="100" />
+    <${Field} label=${t("lots.code")} name="model_code" value=${model.model_code} onValue=${of("model_code")} required maxlength="50" />
+    <${Field} label=${t("lots.name")} name="model_name" value=${model.model_name} onValue=${of("model_name")} required maxlength="100" />
   <//><//>`;
 }
 
@@ -80,8 +80,8 @@ export function Lots() {
         { label: t("lots.model"), cell: (l) => l.product_model.model_code },
         { label: t("lots.progress"), cell: (l) => html`<${Bar} value=${l.progress} label=${l.lot_number} /> ${percent(l.progress, 0)}` },
         { label: t("lots.units"), numeric: true, cell: (l) => `${l.actual_quantity}/${l.target_quantity}` },
-        { label: "PASS", numeric: true, cell: (l) => l.passed_quantity },
-        { label: "FAIL", numeric: true, cell: (l) => l.failed_quantity },
+        { label: t("result.PASS"), numeric: true, cell: (l) => l.passed_quantity },
+        { label: t("result.FAIL"), numeric: true, cell: (l) => l.failed_quantity },
         { label: t("lots.day"), cell: (l) => `${l.production_date} ${l.shift}` },
       ]} />`}
       <${Pager} skip=${skip} limit=${LIMIT} total=${found.data?.total ?? 0} go=${setSkip} />

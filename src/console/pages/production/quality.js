@@ -2,7 +2,7 @@
 import { html, useMemo, useState } from "../../lib/ui.js";
 import { get } from "../../lib/api.js";
 import { useData } from "../../lib/live.js";
-import { named, t, word } from "../../lib/i18n.js";
+import { measure, named, t, word } from "../../lib/i18n.js";
 import { count, number, percent } from "../../lib/format.js";
 import { Age, Field, Nothing, Section, Table, Tile } from "../../lib/parts.js";
 import { Chart, Pareto } from "../../lib/charts.js";
@@ -33,7 +33,7 @@ export function Quality() {
     <div class="tiles even">
       <${Tile} title=${t("quality.fpy")} value=${percent(q?.first_pass_yield)} reason=${t("quality.fpy_why")} at=${quality.at} />
       <${Tile} title=${t("quality.rty")} value=${percent(q?.rolled_throughput_yield)} reason=${t("quality.rty_why")} at=${quality.at} />
-      <${Tile} title=${t("quality.pass")} value=${percent(q?.pass_rate)} reason=${q && `${count(q.passed_serials)} PASS · ${count(q.failed_serials)} FAIL`} at=${quality.at} />
+      <${Tile} title=${t("quality.pass")} value=${percent(q?.pass_rate)} reason=${q && `${t("result.PASS")} ${count(q.passed_serials)} · ${t("result.FAIL")} ${count(q.failed_serials)}`} at=${quality.at} />
       <${Tile} title=${t("quality.reworks")} value=${count(q?.reworks)} reason=${q && t("quality.scrapped", { n: q.scrapped_serials })} at=${quality.at} />
     </div>
     <div class="columns">
@@ -49,11 +49,11 @@ export function Quality() {
     <${Section} title=${t("quality.yields")}><${Table} label=${t("quality.yields")} rows=${q?.processes ?? []} id=${(p) => p.id} columns=${[
       { label: t("board.process"), cell: (p) => `${p.process_number}. ${named(p, "process_name")}` },
       { label: t("quality.first"), numeric: true, cell: (p) => count(p.first_attempts) },
-      { label: "PASS", numeric: true, cell: (p) => count(p.first_passed) },
+      { label: t("result.PASS"), numeric: true, cell: (p) => count(p.first_passed) },
       { label: t("quality.fpy"), numeric: true, cell: (p) => percent(p.first_pass_yield) },
     ]} /><//>
     <${Section} title=${t("quality.capability")}><${Table} label=${t("quality.capability")} rows=${q?.capability ?? []} id=${(c) => `${c.process_number} ${c.name}`} columns=${[
-      { label: t("board.process"), numeric: true, cell: (c) => c.process_number }, { label: t("quality.measure"), mono: true, cell: (c) => c.name }, { label: "n", numeric: true, cell: (c) => count(c.n) },
+      { label: t("board.process"), numeric: true, cell: (c) => c.process_number }, { label: t("quality.measure"), cell: (c) => measure(c.name) }, { label: "n", numeric: true, cell: (c) => count(c.n) },
       { label: t("board.mean_value"), numeric: true, cell: (c) => number(c.mean, 5) }, { label: "σ", numeric: true, cell: (c) => number(c.sigma) }, { label: "LSL", numeric: true, cell: (c) => number(c.lower) },
       { label: "USL", numeric: true, cell: (c) => number(c.upper) }, { label: "Cp", numeric: true, cell: (c) => number(c.cp) }, { label: "Cpk", numeric: true, cell: (c) => number(c.cpk) },
     ]} /><//>

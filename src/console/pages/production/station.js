@@ -3,6 +3,7 @@ import { html, useEffect, useRef, useState } from "../../lib/ui.js";
 import { get, list, may, once, post } from "../../lib/api.js";
 import { useData } from "../../lib/live.js";
 import { language, named, t } from "../../lib/i18n.js";
+import { said } from "../../lib/said.js";
 import { duration } from "../../lib/format.js";
 import { Badge, Facts, Field, Form, Nothing, Problem, Section } from "../../lib/parts.js";
 import { to } from "../../lib/place.js";
@@ -57,7 +58,7 @@ function Start({ serial, process, equipment, again }) {
     again();
   };
   return html`<div ref=${button}><${Form} work=${work} submit=${t("station.start", { process: named(process, "process_name") })} done=${t("station.started")}>
-    ${may("lead") && html`<details><summary class="button">${t("station.override")}</summary><${Field} label=${t("station.override_reason")} value=${reason} onValue=${set} maxlength="1000" /></details>`}
+    ${may("lead") && html`<details><summary class="button">${t("station.override")}</summary><${Field} label=${t("station.override_reason")} name="override_reason" value=${reason} onValue=${set} maxlength="1000" /></details>`}
   <//></div>`;
 }
 
@@ -85,7 +86,7 @@ function Complete({ serial, process, run, again }) {
       </div>
       <${Document} schema=${process.data_schema} value=${data} set=${setData} />
       ${result === "FAIL" && html`<${Defects} process=${process} chosen=${defects} set=${setDefects} />`}
-      <${Field} label=${t("station.notes")} value=${notes} onValue=${setNotes} maxlength="1000" />
+      <${Field} label=${t("station.notes")} name="notes" value=${notes} onValue=${setNotes} maxlength="1000" />
     <//>
   <//>`;
 }
@@ -97,7 +98,7 @@ function Unit({ number, process, equipment, done }) {
   const runs = serial.history, open = runs.find((run) => run.process_id === process.id && run.result === null);
   const passed = runs.some((run) => run.process_id === process.id && run.result === "PASS");
   return html`<${Section} title=${serial.serial_number} aside=${html`<${SerialBadge} serial=${serial} />`}>
-      <${Facts} of=${[[t("lots.lot"), serial.lot.lot_number], [t("lots.model"), serial.lot.product_model.model_name], [t("lots.reworks"), serial.rework_count], [t("why"), serial.failure_reason]]} />
+      <${Facts} of=${[[t("lots.lot"), serial.lot.lot_number], [t("lots.model"), serial.lot.product_model.model_name], [t("lots.reworks"), serial.rework_count], [t("why"), said(serial.failure_reason)]]} />
       <div class="line">${runs.map((run) => html` <${Badge} state=${{ PASS: "ok", FAIL: "bad", REWORK: "warn" }[run.result] ?? "info"}>${run.process.process_number}<//>`)}</div>
       <div class="actions"><a class="button" href=${to("production", "serials", serial.serial_number)}>${t("trace.runs")}</a><button type="button" onClick=${done}>${t("station.next")}</button></div>
       ${passed && !open && html`<p class="ok">✓ ${t("station.passed", { process: named(process, "process_name") })}</p>`}

@@ -15,10 +15,10 @@ export function Register({ done }) {
   };
   return html`<${Section} title=${t("sensors.register")}>
     <${Form} work=${work} submit=${t("sensors.register")} done=${t("saved")}>
-      <${Field} label=${t("sensors.id")} hint="A–Z a–z 0–9 . _ -" value=${sensor.sensor_id} onValue=${of("sensor_id")} required maxlength="64" pattern="[A-Za-z0-9._\\-]+" />
-      <${Field} label=${t("sensors.name")} value=${sensor.name} onValue=${of("name")} maxlength="100" />
-      <${Field} label=${t("sensors.unit")} value=${sensor.unit} onValue=${of("unit")} maxlength="100" />
-      <${Field} label=${t("sensors.interval")} type="number" min="1" max="86400" value=${sensor.interval_s} onValue=${of("interval_s")} required />
+      <${Field} label=${t("sensors.id")} name="sensor_id" hint="A–Z a–z 0–9 . _ -" value=${sensor.sensor_id} onValue=${of("sensor_id")} required maxlength="64" pattern="[A-Za-z0-9._\\-]+" />
+      <${Field} label=${t("sensors.name")} name="name" value=${sensor.name} onValue=${of("name")} maxlength="100" />
+      <${Field} label=${t("sensors.unit")} name="unit" value=${sensor.unit} onValue=${of("unit")} maxlength="100" />
+      <${Field} label=${t("sensors.interval")} name="interval_s" type="number" min="1" max="86400" value=${sensor.interval_s} onValue=${of("interval_s")} required />
     <//>
   <//>`;
 }

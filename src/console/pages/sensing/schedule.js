@@ -31,9 +31,9 @@ export function Schedule() {
     ]} />`}
     ${may("lead") && given && html`<details><summary class="button">${t("schedule.change")}</summary>
       <${Form} work=${work} submit=${t("save")} done=${t("saved")}>
-        <${Field} label=${t("schedule.reference")} hint=${t("schedule.reference_hint")} type="datetime-local" value=${given.at} onValue=${of("at")} required />
-        <${Field} label=${t("schedule.period_s")} type="number" min="10" max="604800" value=${given.period} onValue=${of("period")} required />
-        <${Field} label=${t("schedule.sensors")} hint=${t("schedule.sensors_hint")} value=${given.ids} onValue=${of("ids")} />
+        <${Field} label=${t("schedule.reference")} name="reference_time" hint=${t("schedule.reference_hint")} type="datetime-local" value=${given.at} onValue=${of("at")} required />
+        <${Field} label=${t("schedule.period_s")} name="period_s" type="number" min="10" max="604800" value=${given.period} onValue=${of("period")} required />
+        <${Field} label=${t("schedule.sensors")} name="sensor_ids" hint=${t("schedule.sensors_hint")} value=${given.ids} onValue=${of("ids")} />
       <//></details>`}
   <//>`;
 }

@@ -90,7 +90,7 @@ function Results({ found, skip, setSkip, limit }) {
       { label: t("sensors.score"), numeric: true, cell: (r) => number(r.score) },
       { label: t("sensors.threshold"), numeric: true, cell: (r) => number(r.threshold) },
       { label: t("sensors.by"), cell: (r) => r.rule ? t("sensors.rule") : r.model ?? "–" },
-      { label: t("sensors.device"), cell: (r) => r.device ?? "–" },
+      { label: t("sensors.device"), cell: (r) => word("device_at", r.device) },
       { label: t("why"), cell: (r) => why(r) },
     ]} />
     <${Pager} skip=${skip} limit=${limit} total=${results.length} go=${setSkip} />`}
@@ -101,7 +101,7 @@ function Provenance({ result }) {
   if (!result) return null;
   return html`<${Facts} of=${[
     [t("sensors.model"), result.model], [t("sensors.digest"), result.digest && html`<code title=${result.digest}>${result.digest.slice(0, 12)}…</code>`],
-    [t("sensors.device"), result.device], [t("sensors.window"), result.window && `${dateTime(result.window.start)} – ${dateTime(result.window.end)}`],
+    [t("sensors.device"), result.device && word("device_at", result.device)], [t("sensors.window"), result.window && `${dateTime(result.window.start)} – ${dateTime(result.window.end)}`],
     [t("sensors.readings"), result.window && t("sensors.window_facts", { n: result.window.count, gaps: result.window.gaps })],
     [t("sensors.calibration"), result.calibration && t("sensors.calibrated", { n: result.calibration.windows, rate: number(result.calibration.false_alarm_rate * 100) })],
   ]} />`;

@@ -26,7 +26,7 @@ export function Thresholds({ sensor, done }) {
   }
   return html`<${Section} title=${t("sensors.thresholds")}>
     <${Form} work=${work} submit=${t("save")} done=${t("saved")}>
-      ${NAMES.map((name) => html`<${Field} key=${name} label=${t(`threshold.${name}`)} hint=${t(`threshold.${name}_hint`)} type="number" step="any" value=${given[name] ?? ""} onValue=${(value) => set({ ...given, [name]: value })} />`)}
+      ${NAMES.map((name) => html`<${Field} key=${name} label=${t(`threshold.${name}`)} name=${name} hint=${t(`threshold.${name}_hint`)} type="number" step="any" value=${given[name] ?? ""} onValue=${(value) => set({ ...given, [name]: value })} />`)}
       <${Field} label=${t("sensors.scheduled")} as="check" value=${enabled} onValue=${setEnabled} />
     <//>
   <//>`;

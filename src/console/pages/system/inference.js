@@ -3,6 +3,7 @@ import { html, useEffect, useRef, useState } from "../../lib/ui.js";
 import { get } from "../../lib/api.js";
 import { useData } from "../../lib/live.js";
 import { t, word } from "../../lib/i18n.js";
+import { said } from "../../lib/said.js";
 import { count, number } from "../../lib/format.js";
 import { Age, Nothing, Section, Tile } from "../../lib/parts.js";
 import { Sparkline } from "../../lib/charts.js";
@@ -33,7 +34,7 @@ function useBatches(pool) {
 function Device({ device, sizes, at }) {
   const mean = device.batches ? device.windows / device.batches : null;
   return html`<${Tile} title=${device.label} state=${STATE[device.state]} word=${word("device", device.state)} value=${html`${number(mean)} <small>${t("inference.batch")}</small>`}
-    reason=${[t("inference.done", { batches: count(device.batches), windows: count(device.windows) }), device.failures > 0 && t("inference.failures", { n: device.failures }), device.last_failure,
+    reason=${[t("inference.done", { batches: count(device.batches), windows: count(device.windows) }), device.failures > 0 && t("inference.failures", { n: device.failures }), said(device.last_failure),
       device.canary_difference !== null && t("inference.canary", { d: number(device.canary_difference) }), device.warm_up_s !== null && t("inference.warm", { s: number(device.warm_up_s) })].filter(Boolean).join(" · ")} at=${at} limit=${15000}>
     <${Sparkline} values=${sizes ?? []} label=${t("inference.batch_trace", { name: device.label })} />
   <//>`;
@@ -45,7 +46,7 @@ export function Inference() {
   const pool = found.data;
   return html`<${Section} title=${t("system.inference")} aside=${html`<${Age} at=${found.at} limit=${15000} />`}>
       <${Nothing} of=${found} count=${1} />
-      ${pool && html`<p>${pool.selection}</p><p class="quiet">${t("overview.queued", { n: count(pool.queued) })}</p>
+      ${pool && html`<p>${said(pool.selection)}</p><p class="quiet">${t("overview.queued", { n: count(pool.queued) })}</p>
       <div class="tiles">${pool.devices.map((d) => html`<${Device} key=${d.label} device=${d} sizes=${sizes.get(d.label)} at=${found.at} />`)}</div>`}
     <//>
     <${Models} />`;

@@ -3,6 +3,7 @@ import { html } from "../../lib/ui.js";
 import { get, may, post } from "../../lib/api.js";
 import { useData } from "../../lib/live.js";
 import { t, word } from "../../lib/i18n.js";
+import { said } from "../../lib/said.js";
 import { count, dateTime, number, percent } from "../../lib/format.js";
 import { Act, Age, Badge, Nothing, Section, Table, Tile } from "../../lib/parts.js";
 import { to } from "../../lib/place.js";
@@ -35,10 +36,10 @@ export function Models() {
   const standing = line?.promotions.find((p) => p.undone_at === null && p.model_id === line.live);
   return html`<${Section} title=${t("inference.models")} aside=${html`<${Age} at=${found.at} limit=${EVERY_MS * 3} />`}>
       <${Nothing} of=${found} count=${1} />
-      ${line?.note && html`<p class="problem" role="alert"><span>▲ ${line.note}</span></p>`}
+      ${line?.note && html`<p class="problem" role="alert"><span>▲ ${said(line.note)}</span></p>`}
       ${line && html`<${Table} label=${t("inference.models")} rows=${line.models} id=${(m) => m.id} columns=${[
         { label: t("sensors.model"), cell: (m) => m.id }, { label: t("models.role"), cell: (m) => html`<${Badge} state=${ROLE[m.role]}>${word("role_of", m.role)}<//>` },
-        { label: t("inference.kind"), cell: (m) => m.kind }, { label: t("inference.parameters"), numeric: true, cell: (m) => count(m.parameters) },
+        { label: t("inference.kind"), cell: (m) => word("model_kind", m.kind) }, { label: t("inference.parameters"), numeric: true, cell: (m) => count(m.parameters) },
         { label: t("sensors.threshold"), numeric: true, cell: (m) => number(m.threshold) }, { label: "SHA-256", mono: true, cell: (m) => html`<span title=${m.digest}>${m.digest.slice(0, 16)}…</span>` },
       ]} />
       ${may("admin") && (line.shadow || standing) && html`<div class="actions">

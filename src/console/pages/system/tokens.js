@@ -2,7 +2,7 @@
 import { html, useState } from "../../lib/ui.js";
 import { list, post, remove } from "../../lib/api.js";
 import { useData } from "../../lib/live.js";
-import { t } from "../../lib/i18n.js";
+import { t, word } from "../../lib/i18n.js";
 import { dateTime } from "../../lib/format.js";
 import { Act, Badge, Field, Form, Nothing, Section, Table } from "../../lib/parts.js";
 
@@ -19,8 +19,8 @@ function NewToken({ done }) {
     done(made);
   };
   return html`<${Section} title=${t("tokens.new")}><${Form} work=${work} submit=${t("tokens.make")}>
-    <${Field} label=${t("tokens.name")} value=${name} onValue=${setName} required maxlength="100" />
-    <fieldset class="block many"><legend>${t("tokens.scopes")}</legend>${SCOPES.map((scope) => html`<${Field} key=${scope} as="check" label=${scope} value=${scopes.includes(scope)} onValue=${toggle(scope)} />`)}</fieldset>
+    <${Field} label=${t("tokens.name")} name="name" value=${name} onValue=${setName} required maxlength="100" />
+    <fieldset class="block many"><legend>${t("tokens.scopes")}</legend>${SCOPES.map((scope) => html`<${Field} key=${scope} as="check" label=${`${scope} – ${word("scope", scope)}`} value=${scopes.includes(scope)} onValue=${toggle(scope)} />`)}</fieldset>
   <//><//>`;
 }
 

@@ -3,6 +3,7 @@ import { html, useEffect, useRef, useState } from "../../lib/ui.js";
 import { get, may, post } from "../../lib/api.js";
 import { useData, useNow } from "../../lib/live.js";
 import { t, word } from "../../lib/i18n.js";
+import { said } from "../../lib/said.js";
 import { count, dateTime, duration } from "../../lib/format.js";
 import { Act, Age, Badge, Nothing, Section, Tile } from "../../lib/parts.js";
 
@@ -41,7 +42,7 @@ function Node({ node, open, toggle, again, at }) {
       ${may("admin") && node.path.includes("/") && html`<span class="actions push">
         ${node.state === "quarantined" && html`<${Act} kind="primary" work=${release} confirm=${t("tree.release_sure", { name: nameOf(node.path) })} done=${t("tree.released")} label=${`${t("tree.release")}: ${node.path}`}>${t("tree.release")}<//>`}
         ${node.kind === "actor" && html`<${Act} kind="plain" work=${restart} confirm=${t("tree.restart_sure", { name: node.path })} done=${t("tree.restarted")} label=${`${t("tree.restart")}: ${node.path}`}>↻<//>`}</span>`}
-      ${(node.reason || node.last_fault) && html`<p class="reason">${node.reason ?? t("tree.last_fault", { why: node.last_fault.reason })}${node.last_fault ? ` · ${dateTime(node.last_fault.at_us / 1000)}` : ""}</p>`}
+      ${(node.reason || node.last_fault) && html`<p class="reason">${node.reason ? said(node.reason) : t("tree.last_fault", { why: said(node.last_fault.reason) })}${node.last_fault ? ` · ${dateTime(node.last_fault.at_us / 1000)}` : ""}</p>`}
     </div>
     ${isOpen && has && html`<${Children} node=${node} open=${open} toggle=${toggle} again=${again} at=${at} />`}
   </li>`;
@@ -85,7 +86,7 @@ export function Tree() {
   }, [found.data]);
   const parts = (health.data?.components ?? []).filter((part) => part.state !== "ok");
   return html`<div class="tiles even">
-      <${Tile} title=${t("system.health")} state=${{ ok: "ok", warning: "warn", degraded: "warn", down: "bad" }[health.data?.status] ?? "off"} word=${health.data ? t(`health.${health.data.status}`) : "…"} reason=${parts.map((part) => `${word("part", part.name)}: ${part.detail}`).join(" · ")} at=${health.at} limit=${45000} />
+      <${Tile} title=${t("system.health")} state=${{ ok: "ok", warning: "warn", degraded: "warn", down: "bad" }[health.data?.status] ?? "off"} word=${health.data ? t(`health.${health.data.status}`) : "…"} reason=${parts.map((part) => `${word("part", part.name)}: ${said(part.detail)}`).join(" · ")} at=${health.at} limit=${45000} />
       <${Tile} title=${t("system.sick")} value=${sick.length} state=${sick.length ? "bad" : "ok"} word=${t(sick.length ? "tile.bad" : "tile.ok")} reason=${sick.slice(0, 3).map((node) => node.path).join(", ")} at=${found.at} limit=${15000} />
       <${Tile} title=${t("system.recoveries")} value=${count(house.data?.recoveries.last_24h)} reason=${house.data && t("system.recovered", { total: house.data.recoveries.total, last: house.data.recoveries.last_path ?? "–" })} at=${house.data?.recoveries.last_at ?? house.at} />
       <${Tile} title=${t("system.uptime")} value=${health.data && duration(health.data.uptime_s * 1000)} reason=${health.data && `Nightshift ${health.data.version}`} at=${health.at} limit=${45000} />

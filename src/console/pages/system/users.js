@@ -20,12 +20,12 @@ function NewUser({ done }) {
     done();
   };
   return html`<${Section} title=${t("users.new")}><${Form} work=${work} submit=${t("users.make")} done=${t("saved")}>
-    <${Field} label=${t("users.username")} value=${given.username} onValue=${of("username")} required maxlength="50" autocomplete="off" />
-    <${Field} label=${t("users.full_name")} value=${given.full_name} onValue=${of("full_name")} required maxlength="100" />
-    <${Field} label=${t("users.email")} type="email" value=${given.email} onValue=${of("email")} />
-    <${Field} label=${t("users.password")} hint=${t("account.rule")} type="password" autocomplete="new-password" value=${given.password} onValue=${of("password")} required minlength="8" />
-    <${Field} label=${t("users.role")} as="select" value=${given.role} onValue=${of("role")}>${ROLES.map((r) => html`<option value=${r}>${word("role", r)}</option>`)}<//>
-    <${Field} label=${t("users.department")} value=${given.department} onValue=${of("department")} maxlength="100" />
+    <${Field} label=${t("users.username")} name="username" value=${given.username} onValue=${of("username")} required maxlength="50" autocomplete="off" />
+    <${Field} label=${t("users.full_name")} name="full_name" value=${given.full_name} onValue=${of("full_name")} required maxlength="100" />
+    <${Field} label=${t("users.email")} name="email" type="email" value=${given.email} onValue=${of("email")} />
+    <${Field} label=${t("users.password")} name="password" hint=${t("account.rule")} type="password" autocomplete="new-password" value=${given.password} onValue=${of("password")} required minlength="8" />
+    <${Field} label=${t("users.role")} name="role" as="select" value=${given.role} onValue=${of("role")}>${ROLES.map((r) => html`<option value=${r}>${word("role", r)}</option>`)}<//>
+    <${Field} label=${t("users.department")} name="department" value=${given.department} onValue=${of("department")} maxlength="100" />
   <//><//>`;
 }
 
@@ -38,7 +38,7 @@ function Commands({ of, again }) {
   const drop = async () => { await remove(path); again(); };
   const setPassword = async () => { await put(`${path}/password`, { new_password: fresh }); set(null); };
   if (fresh !== null) {
-    return html`<${Form} work=${setPassword} submit=${t("save")} done=${t("account.changed")}><${Field} label=${t("account.new")} type="password" autocomplete="new-password" minlength="8" required value=${fresh} onValue=${set} /><//>`;
+    return html`<${Form} work=${setPassword} submit=${t("save")} done=${t("account.changed")}><${Field} label=${t("account.new")} name="password" type="password" autocomplete="new-password" minlength="8" required value=${fresh} onValue=${set} /><//>`;
   }
   const own = of.id === user.value.id;
   return html`<div class="actions">
