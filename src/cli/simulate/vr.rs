@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 
 use super::super::{CommandError, output, runtime};
 use doctor::Doctor;
-use headset::{Headset, Manner};
+use headset::{Headset, Manner, upload};
 pub(in crate::cli) use report::Report;
 
 /// Most headsets that one simulation plays.
@@ -63,6 +63,9 @@ pub(in crate::cli) struct VrArgs {
     #[arg(long)]
     pub(in crate::cli) together: bool,
 }
+
+/// Said on standard error when the uploads begin that were waited with.
+const ALL_BEGUN: &str = "all have begun: they upload";
 
 pub(in crate::cli) fn run(args: &VrArgs, json: bool) -> Result<ExitCode, CommandError> {
     let report = runtime()?.block_on(play(args.clone(), Clock::system())).map_err(CommandError::Failed)?;
@@ -166,11 +169,13 @@ async fn rounds(
         let sample = Sample { rows: args.rows, span_ms, seed: draw as u32, ..Sample::known(kind) };
         let (id, mut states) = doctor.start(kind).await?;
         headset.begin(id).await?;
-        if args.together {
-            all_begun.wait().await;
+        // Made before anybody uploads: what it takes is not the server's time.
+        let upload = upload(id, &sample);
+        if args.together && all_begun.wait().await.is_leader() {
+            output::complain(ALL_BEGUN);
         }
         clock.sleep(Duration::from_millis(args.play_ms)).await;
-        let sent = headset.play(id, manner, sample, clock).await?;
+        let sent = headset.play(id, manner, upload, clock).await?;
         let last = states.last().await?;
         let took = clock.monotonic().saturating_sub(sent);
         report.note(manner, &last, took);

@@ -40,6 +40,11 @@ impl Manner {
     }
 }
 
+/// The frame that uploads a result.
+pub(super) fn upload(id: i64, sample: &Sample) -> String {
+    FromHeadset::Upload(DiagnosisId(id), sample.text().into()).frame()
+}
+
 /// A connected headset.
 pub(super) struct Headset {
     url: String,
@@ -78,20 +83,18 @@ impl Headset {
         self.say(&FromHeadset::Started(DiagnosisId(id))).await
     }
 
-    /// Ends a diagnosis in the manner that is asked for; when the last byte had left.
+    /// Ends a diagnosis in the manner that is asked for, with the frame of its [`upload`]; when the last byte had left.
     pub(super) async fn play(
         &mut self,
         id: i64,
         manner: Manner,
-        sample: Sample,
+        upload: String,
         clock: &Clock,
     ) -> Result<Duration, String> {
-        let id = DiagnosisId(id);
         if manner == Manner::Fails {
-            self.say(&FromHeadset::Failed(id)).await?;
+            self.say(&FromHeadset::Failed(DiagnosisId(id))).await?;
             return Ok(clock.monotonic());
         }
-        let upload = FromHeadset::Upload(id, sample.text().into()).frame();
         if manner == Manner::Vanishes {
             self.vanish(&upload).await?;
         }
