@@ -16,6 +16,7 @@ mod events;
 mod extract;
 mod firmware;
 mod fleet;
+mod funnel;
 mod health;
 mod house;
 mod idempotency;
@@ -117,7 +118,7 @@ impl App {
         Self(Arc::new(Shared {
             warmed_up: AtomicBool::new(false),
             vehicle_sockets: sockets.beside(config.fleet.connections_max),
-            headsets: sockets.beside(config.diagnosis.headsets_max),
+            headsets: sockets.beside(config.diagnosis.headsets_max).funnelled(UPLOADS_AT_ONCE),
             sockets,
             stopping,
             request_ids: boundary::RequestIds::new(),
@@ -158,6 +159,8 @@ impl App {
     }
 }
 
+/// Uploads of headsets that come in at a time.
+const UPLOADS_AT_ONCE: usize = 32;
 /// Time between two rounds of house-keeping.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 /// Rounds between two rounds that forget clients who ask nothing any more.

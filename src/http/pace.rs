@@ -40,6 +40,7 @@ impl Pace {
     /// A whole message has come.
     pub(super) fn heard(&mut self) {
         self.looks.reset();
+        self.read.whole();
         (self.seen_bytes, self.quiet) = (self.read.get(), 0);
     }
 

@@ -24,6 +24,7 @@ use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use utoipa::openapi::{RefOr, Response as ApiResponse, ResponseBuilder};
 
+use super::funnel::Funnel;
 use super::pace::Pace;
 use super::problem::Problem;
 use super::timed_io::BytesRead;
@@ -58,11 +59,19 @@ pub(crate) struct Places {
     open: TaskTracker,
     /// Cancelled when the process is told to stop.
     stopping: CancellationToken,
+    /// Through which their large messages come; none where they have no such.
+    funnel: Option<Funnel>,
 }
 
 impl Places {
     pub(crate) fn new(sockets_max: usize, stopping: CancellationToken) -> Self {
-        Self { free: Arc::new(Semaphore::new(sockets_max)), open: TaskTracker::new(), stopping }
+        let free = Arc::new(Semaphore::new(sockets_max));
+        Self { free, open: TaskTracker::new(), stopping, funnel: None }
+    }
+
+    /// These, with large messages coming in `at_once` at a time.
+    pub(crate) fn funnelled(self, at_once: usize) -> Self {
+        Self { funnel: Some(Funnel::new(at_once)), ..self }
     }
 
     /// Places of their own for sockets of another kind: the crowd of one kind must not shut out the other.
@@ -224,6 +233,9 @@ where
     let taken = places.take()?;
     let stopping = places.stopping.clone();
     let Upgrade(upgrade, read) = upgrade;
+    if let Some(funnel) = &places.funnel {
+        read.through(funnel);
+    }
     let upgrade = upgrade.max_message_size(terms.incoming_bytes_max).max_frame_size(terms.incoming_bytes_max);
     Ok(upgrade.on_upgrade(move |socket| async move {
         let (open, _taken) = (Open::new(terms.channel), taken);

@@ -2,29 +2,57 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
+use super::funnel::{Funnel, Turn};
+
 /// Bytes after which a client has said which protocol it speaks: the length of HTTP/2's preface.
 const GREETING_BYTES: usize = 24;
 
 /// How many bytes have come over a connection so far; in the extensions of its requests.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct BytesRead(Arc<AtomicU64>);
+pub(crate) struct BytesRead(Arc<Come>);
+
+#[derive(Debug, Default)]
+struct Come {
+    bytes: AtomicU64,
+    /// How many of them belong to messages that were whole.
+    whole: AtomicU64,
+    /// Through which large messages come; none where they come as they like.
+    funnel: OnceLock<Funnel>,
+}
 
 impl BytesRead {
     /// So many.
     pub(crate) fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.0.bytes.load(Ordering::Relaxed)
+    }
+
+    /// A message is whole: what comes from now on is another.
+    pub(crate) fn whole(&self) {
+        self.0.whole.store(self.get(), Ordering::Relaxed);
+    }
+
+    /// From now on large messages come through `funnel`.
+    pub(crate) fn through(&self, funnel: &Funnel) {
+        self.whole();
+        // A connection becomes a socket once.
+        let _ = self.0.funnel.set(funnel.clone());
     }
 
     fn add(&self, bytes: usize) {
-        self.0.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.0.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    fn poll_turn(&self, turn: &mut Turn, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(funnel) = self.0.funnel.get() else { return Poll::Ready(()) };
+        turn.poll(funnel, self.get() - self.0.whole.load(Ordering::Relaxed), cx)
     }
 }
 
@@ -39,12 +67,15 @@ pub(crate) struct TimedIo<T> {
     /// Runs while a write waits for the client.
     stalled: Option<Pin<Box<Sleep>>>,
     read: BytesRead,
+    /// Of the message that comes now.
+    turn: Turn,
 }
 
 impl<T> TimedIo<T> {
     pub(crate) fn new(inner: T, greeting: Duration, write_stall: Duration) -> Self {
         let greeting = Box::pin(sleep(greeting));
-        Self { inner, greeted_bytes: 0, greeting, write_stall, stalled: None, read: BytesRead::default() }
+        let (read, turn) = (BytesRead::default(), Turn::None);
+        Self { inner, greeted_bytes: 0, greeting, write_stall, stalled: None, read, turn }
     }
 
     /// What comes over it, counted.
@@ -69,6 +100,8 @@ impl<T: AsyncRead + Unpin> AsyncRead for TimedIo<T> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        ready!(this.read.poll_turn(&mut this.turn, cx));
         let before = buf.filled().len();
         let outcome = Pin::new(&mut self.inner).poll_read(cx, buf);
         self.read.add(buf.filled().len() - before);

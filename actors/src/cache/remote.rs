@@ -278,7 +278,7 @@ mod tests {
             "h:6379",
             "",
         ] {
-            let refused = place(bad).err().expect(bad);
+            let refused = place(bad).expect_err(bad);
             assert!(!refused.is_empty() && !refused.contains("secret"), "{bad}: {refused}");
         }
     }

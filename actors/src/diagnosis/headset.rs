@@ -16,6 +16,8 @@ use crate::outlet::Outlet;
 
 /// How long a session may take to take what its headset says.
 const SAY_DEADLINE: Duration = Duration::from_secs(30);
+/// How long a large frame waits until there is room to work on it, before it is passed on to wait there.
+const ROOM_PATIENCE: Duration = Duration::from_secs(2);
 /// Frames above this are parsed apart from the threads that everybody shares, bytes.
 const PARSE_APART_BYTES: usize = 128 * 1_024;
 
@@ -114,6 +116,8 @@ impl Headset {
             return ignored("replaced");
         }
         let parsed = if text.len() > PARSE_APART_BYTES {
+            // Until then its sender is not read from again, and what waits has not been sent yet.
+            let _ = tokio::time::timeout(ROOM_PATIENCE, self.shared.room_for(text.len())).await;
             let Ok(_place) = self.shared.parsing.acquire().await else { return ignored("session_away") };
             let parsing = tokio::task::spawn_blocking(move || owned(&text));
             parsing.await.unwrap_or(Err(FrameFault::Malformed))

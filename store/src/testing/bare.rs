@@ -103,7 +103,9 @@ impl BareLine {
         match &self.db {
             Db::Sqlite(d) => self.on_sqlite(&d.writer, clients, documents, time).await,
             Db::Postgres(_) => {
-                let (url, script) = (self.url.clone(), script(documents));
+                // What else the address says is for our driver.
+                let url = self.url.split('?').next().unwrap_or_default().to_owned();
+                let script = script(documents);
                 let first = self.next.fetch_add(1, Ordering::Relaxed) * 1_000_000_000;
                 let run = move || pgbench(&url, &script, first, clients, time);
                 tokio::task::spawn_blocking(run).await.expect("pgbench runs")
