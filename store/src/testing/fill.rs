@@ -57,7 +57,10 @@ async fn run(db: &Db, statements: &[String]) {
         }
         Db::Postgres(d) => {
             let mut conn = d.writer.connect().await.expect("a connection with settings of its own");
-            let long = "SET statement_timeout = 0; SET work_mem = '256MB'".to_owned();
+            // These statements read whole tables: what the writing connection rules out suits them best.
+            let long = "SET statement_timeout = 0; SET work_mem = '256MB'; SET enable_seqscan = on; \
+                        SET enable_hashjoin = on; SET enable_mergejoin = on"
+                .to_owned();
             let told = "SELECT pg_stat_force_next_flush()".to_owned();
             for sql in [&long].into_iter().chain(statements).chain([&told]) {
                 sqlx::raw_sql(AssertSqlSafe(sql.clone())).execute(&mut conn).await.expect("fill the plant");
