@@ -121,10 +121,14 @@ async fn sqlite_run(writer: &Seat<SqliteConnection>) -> Result<(), MigrateError>
     Ok(conn.close().await?)
 }
 
+/// What a migration does for whole tables has neither the deadlines nor the plans of the writing connection.
+const FOR_WHOLE_TABLES: &str = "SET statement_timeout = 0; SET lock_timeout = 0; SET enable_seqscan = on; \
+                                SET enable_hashjoin = on; SET enable_mergejoin = on";
+
 /// A migration may take longer than any other statement: it has a connection of its own.
 async fn postgres_run(writer: &Seat<PgConnection>) -> Result<(), MigrateError> {
     let mut conn = writer.connect().await?;
-    sqlx::raw_sql("SET statement_timeout = 0; SET lock_timeout = 0").execute(&mut conn).await?;
+    sqlx::raw_sql(FOR_WHOLE_TABLES).execute(&mut conn).await?;
     POSTGRES.run(&mut conn).await?;
     Ok(conn.close().await?)
 }
