@@ -2,15 +2,20 @@
 //!
 //! A listener that gives the id of the last event it saw gets everything since then from the journal and goes on live,
 //! without loss or repeats. Notices that are not journalled (`live=true`) carry no id and may be missed.
+//!
+//! Where many listen they are not all told at the same moment: each has a place of its own in a short round, and hears there what
+//! has gathered since the last one. A thousand writes at once would hold up whoever asks something meanwhile.
 
 use std::convert::Infallible;
+use std::pin::pin;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use futures::{Stream, StreamExt, stream};
+use futures::{FutureExt, Stream, StreamExt, stream};
 use nightshift_actors::{JournalReader, JournalStep, Live};
 use nightshift_domain::Event;
 use serde::Deserialize;
@@ -27,6 +32,12 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 const RETRY: Duration = Duration::from_secs(3);
 /// Pause before the journal is read again after it could not be.
 const JOURNAL_RETRY_PAUSE: Duration = Duration::from_secs(2);
+/// What each open stream adds to the round.
+const ROUND_PER_STREAM: Duration = Duration::from_micros(100);
+/// Longest round.
+const ROUND_MAX: Duration = Duration::from_millis(100);
+/// A shorter one is none: few streams disturb nobody.
+const ROUND_MIN: Duration = Duration::from_millis(5);
 /// Longest kind prefix, bytes.
 const KIND_BYTES_MAX: usize = 64;
 
@@ -69,7 +80,9 @@ pub(crate) async fn follow(
     }
     let live = listen.live.then(|| app.plant.hub().live());
     let reader = app.plant.follow(after, kind.clone());
-    let listener = Listener { app: app.clone(), reader, live, kind, _open: Open::new(permit) };
+    // Neighbours in time are far apart in the round.
+    let place = app.streams_opened.fetch_add(1, Ordering::Relaxed).wrapping_mul(97);
+    let listener = Listener { app: app.clone(), reader, live, kind, place, _open: Open::new(permit) };
     let greeting = SseEvent::default().retry(RETRY).comment("nightshift");
     let events = stream::once(async { Ok::<_, Infallible>(greeting) }).chain(listener.into_stream());
     let sse = Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT).text("heartbeat"));
@@ -117,7 +130,26 @@ struct Listener {
     reader: JournalReader,
     live: Option<broadcast::Receiver<Live>>,
     kind: Option<String>,
+    /// Its place in the round, as a share of it: 256 places.
+    place: u8,
     _open: Open,
+}
+
+/// How long a round is, with so many streams.
+fn round_of(streams: usize) -> Duration {
+    let round = ROUND_PER_STREAM.saturating_mul(u32::try_from(streams).unwrap_or(u32::MAX)).min(ROUND_MAX);
+    if round < ROUND_MIN { Duration::ZERO } else { round }
+}
+
+/// From `now` to the next time that a place in the round comes.
+fn until_place(now: Duration, round: Duration, place: u8) -> Duration {
+    let round_us = round.as_micros();
+    if round_us == 0 {
+        return Duration::ZERO;
+    }
+    let place_us = round_us * u128::from(place) / 256;
+    let wait_us = (place_us + round_us - now.as_micros() % round_us) % round_us;
+    Duration::from_micros(u64::try_from(wait_us).unwrap_or(0))
 }
 
 impl Listener {
@@ -128,8 +160,21 @@ impl Listener {
         })
     }
 
-    /// The next event; `None` when the plant stops.
+    /// The next event; `None` when the plant stops. Whoever had to wait for it is told at its place in the round.
     async fn next(&mut self) -> Option<SseEvent> {
+        let (app, place) = (self.app.clone(), self.place);
+        let mut coming = pin!(self.coming());
+        if let Some(here) = coming.as_mut().now_or_never() {
+            return here;
+        }
+        let event = coming.await;
+        let now = app.clock.monotonic();
+        app.clock.sleep(until_place(now, round_of(app.streams_open()), place)).await;
+        event
+    }
+
+    /// The next event; `None` when the plant stops.
+    async fn coming(&mut self) -> Option<SseEvent> {
         let stopping = self.app.stopping.clone();
         loop {
             tokio::select! {
@@ -190,4 +235,31 @@ fn live(notice: &Live) -> SseEvent {
 
 fn one_line(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_streams_are_told_at_once_and_many_in_a_round() {
+        assert_eq!(round_of(1), Duration::ZERO);
+        assert_eq!(round_of(200), Duration::from_millis(20));
+        assert_eq!(round_of(1_000_000), ROUND_MAX);
+        assert_eq!(until_place(Duration::from_secs(7), Duration::ZERO, 9), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_place_comes_once_in_each_round() {
+        let round = Duration::from_millis(100);
+        for place in [0, 1, 97, 255] {
+            for now_us in [0_u64, 1, 49_999, 50_000, 99_999, 100_000, 123_456_789] {
+                let now = Duration::from_micros(now_us);
+                let wait = until_place(now, round, place);
+                assert!(wait < round);
+                let at = (now + wait).as_micros() % round.as_micros();
+                assert_eq!(at, round.as_micros() * u128::from(place) / 256);
+            }
+        }
+    }
 }

@@ -42,7 +42,7 @@ mod tls;
 
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Duration;
 
 use axum::http::HeaderValue;
@@ -80,6 +80,8 @@ pub(crate) struct Shared {
     request_ids: boundary::RequestIds,
     capacity: load::Capacity,
     streams: Arc<Semaphore>,
+    /// Streams that were ever opened, as a place in a round that begins anew.
+    streams_opened: AtomicU8,
     /// Places of WebSockets that people and tools open.
     pub(crate) sockets: socket::Places,
     /// Places of vehicles' connections.
@@ -124,6 +126,7 @@ impl App {
             request_ids: boundary::RequestIds::new(),
             capacity: load::Capacity::new(http.concurrency_max, http.bodies_bytes_max),
             streams: Arc::new(Semaphore::new(http.streams_max)),
+            streams_opened: AtomicU8::new(0),
             // The configuration was checked.
             proxies: http.proxies().unwrap_or_default(),
             hsts,
@@ -147,6 +150,11 @@ impl App {
     /// A place among those who listen to a stream.
     fn stream_permit(&self) -> Result<tokio::sync::OwnedSemaphorePermit, problem::Problem> {
         self.streams.clone().try_acquire_owned().map_err(|_| problem::Problem::overloaded(5))
+    }
+
+    /// Streams that are open now.
+    fn streams_open(&self) -> usize {
+        self.config.http.streams_max.saturating_sub(self.streams.available_permits())
     }
 
     /// The plant's time.
