@@ -33,9 +33,9 @@ const RETRY: Duration = Duration::from_secs(3);
 /// Pause before the journal is read again after it could not be.
 const JOURNAL_RETRY_PAUSE: Duration = Duration::from_secs(2);
 /// What each open stream adds to the round.
-const ROUND_PER_STREAM: Duration = Duration::from_micros(100);
+const ROUND_PER_STREAM: Duration = Duration::from_micros(150);
 /// Longest round.
-const ROUND_MAX: Duration = Duration::from_millis(100);
+const ROUND_MAX: Duration = Duration::from_millis(150);
 /// A shorter one is none: few streams disturb nobody.
 const ROUND_MIN: Duration = Duration::from_millis(5);
 /// Longest kind prefix, bytes.
@@ -244,7 +244,7 @@ mod tests {
     #[test]
     fn few_streams_are_told_at_once_and_many_in_a_round() {
         assert_eq!(round_of(1), Duration::ZERO);
-        assert_eq!(round_of(200), Duration::from_millis(20));
+        assert_eq!(round_of(200), Duration::from_millis(30));
         assert_eq!(round_of(1_000_000), ROUND_MAX);
         assert_eq!(until_place(Duration::from_secs(7), Duration::ZERO, 9), Duration::ZERO);
     }
