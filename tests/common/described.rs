@@ -52,6 +52,11 @@ fn routes() -> &'static [Route] {
     })
 }
 
+/// Has the program describe itself, once.
+pub(crate) fn read() {
+    routes();
+}
+
 /// Fails when a described route gives an answer that its description does not have.
 pub(crate) fn check(method: &Method, path: &str, status: StatusCode) {
     let path = path.split(['?', '#']).next().unwrap_or(path);

@@ -138,6 +138,8 @@ impl Server {
         let address = tokio::task::spawn_blocking(move || address_in(stderr, written)).await.expect("reader");
         let tls = settings.iter().any(|(name, _)| *name == "HTTP__TLS__CERTIFICATE");
         let scheme = if tls { "https" } else { "http" };
+        // It takes a moment: no test is to wait for it in the middle of what it does.
+        tokio::task::spawn_blocking(described::read).await.expect("a description");
         let token = admin_token(&format!("{scheme}://{address}")).await;
         let client = client_with(&token);
         Self { child, log, address, scheme, dir, client, token, home: None }

@@ -60,6 +60,11 @@ async fn an_unknown_code_is_closed_and_a_new_headset_replaces_the_old_one() {
         assert_eq!(stranger.closed().await, Some(4004), "{unknown}");
     }
     let mut old = Headset::connect(&server, &code).await;
+    server
+        .until("the headset has its place", async || {
+            server.metric("nightshift_diagnosis_headsets_connected").await == 1.0
+        })
+        .await;
     let mut new =
         Headset::at(&server, &format!("/api/ws/diagnosis/{code}/"), &[]).await.expect("also under /api");
     assert_eq!(old.order().await, json!({ "action": "s_force_disconnect", "data": null }));
