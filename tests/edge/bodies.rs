@@ -26,6 +26,9 @@ async fn half_sent_bodies_hold_no_places() {
             .await;
         server.until("the place is free", async || server.get("/api/sensors").await.status == 200).await;
     }
+    for _ in 0..20 {
+        assert_eq!(server.get("/api/sensors").await.status, 200);
+    }
     // Who sends the rest after all is served. One that met a look at the place was refused then.
     let answer = loop {
         let mut one = held.pop().expect("one that is held");
