@@ -3,13 +3,14 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::process::{Child, Stdio};
+use std::sync::Mutex;
 
 use nightshift_actors::{PrinterMood, SimulatedPrinter};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{MadeLot, good, lot, refused};
-use crate::common::{Answer, Server, program};
+use crate::common::{Answer, Server, program, read};
 
 /// Settings under which nothing takes long.
 const QUICK: [(&str, &str); 3] =
@@ -108,6 +109,37 @@ async fn a_printer_that_cannot_print_is_said_and_nothing_waits() {
     assert_eq!(alerts["total"], 1, "{alerts}");
     assert_eq!(server.get("/api/v1/health").await.status, 200);
     server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_keyed_print_is_new_after_a_refusal_and_answered_as_it_ended() {
+    let server = Server::start_with(&QUICK).await;
+    let lot = lot(&server, "WF", 1).await;
+    let printer = printer(&server, "ZEBRA-01", PrinterMood::PaperOut).await;
+    let body = json!({ "serial_number": lot.serials[0], "printer_id": "ZEBRA-01" });
+    let keyed = async || {
+        let request = server.client.post(server.url("/api/v1/label/print")).header("idempotency-key", "one");
+        read(request.json(&body).send().await.expect("an answer")).await
+    };
+    let refused = keyed().await;
+    assert_eq!((refused.status.as_u16(), refused.header("idempotency-replayed")), (503, ""));
+    printer.set_mood(PrinterMood::Well);
+    // While its breaker is open the printer is not asked.
+    let printed = Mutex::new(None);
+    server
+        .until("it prints", async || {
+            let answer = keyed().await;
+            let ended = answer.status == 201;
+            *printed.lock().expect("nobody panics with it") = Some(answer);
+            ended
+        })
+        .await;
+    let printed = printed.into_inner().expect("nobody panics with it").expect("an answer");
+    assert_eq!(printed.header("idempotency-replayed"), "", "what was refused was not kept");
+    // Kept is how it ended, not that it waited.
+    let again = keyed().await;
+    assert_eq!((again.status.as_u16(), again.header("idempotency-replayed")), (201, "true"));
+    assert_eq!((&again.text, printer.count()), (&printed.text, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
