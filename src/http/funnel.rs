@@ -1,5 +1,5 @@
 //! Large messages of a channel come in a few at a time: the others wait while most of their bytes are still with their
-//! senders, so that a crowd that sends at once takes no more memory than a few do, and each is answered soon after its last byte.
+//! senders, where they take no memory of the plant's.
 //!
 //! A turn is no right: whoever has waited for [`PATIENCE`] goes on without one. A few that trickle hold nobody up for longer.
 
