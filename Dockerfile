@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1
-# The build: every dependency comes from crates.io by Cargo.lock. cmake and a C compiler build aws-lc and SQLite.
+# The build: every dependency comes from crates.io by Cargo.lock. cmake, make and a C compiler build aws-lc, jemalloc and SQLite.
 FROM rust:1.95-trixie AS build
 RUN apt-get update \
  && apt-get install -y --no-install-recommends cmake \

@@ -13,12 +13,17 @@ use nightshift_domain::Timestamp;
 use nightshift_domain::sensing::WINDOW_READINGS;
 use nightshift_kernel::Clock;
 use nightshift_models::{DeviceChoice, select};
+use nightshift_store::Db;
 use nightshift_store::testing;
-use nightshift_store::{Db, DbOptions};
 use serde_json::{Value, json};
 use support::figures::{Figure, Target, hold, say};
 use support::plant::{Past, id, prepare};
 use support::process::{Server, resident_mib};
+
+/// That of the program: the plant is weighed here in a process of the bench.
+#[cfg(all(unix, target_env = "gnu"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 const SENSORS: usize = 100_000;
 /// Sensors that are crashed, each once; their readings are in the store.
@@ -62,7 +67,7 @@ async fn drill(clock: &Clock, sensing: &Sensing, number: usize) -> Duration {
 /// The plant that is measured, in a process of its own. Prints what it found.
 async fn plant(url: &str) {
     let clock = Clock::system();
-    let db = Db::connect(&DbOptions::new(url)).await.expect("the database");
+    let db = Db::connect(&testing::options(url.to_owned())).await.expect("the database");
     let selection = select(DeviceChoice::Cpu).expect("there is always a CPU");
     let plant = Plant::start(PlantConfig::default(), db, clock.clone(), selection).await.expect("the plant");
     let started = clock.monotonic();

@@ -4,8 +4,9 @@
 //! nothing. Live readings carry none: a listener that misses one sees the next. The hub owns no thread and waits for
 //! nobody: a slow listener is told that it lagged, and is never carried.
 
-use std::sync::Arc;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use nightshift_domain::Event;
 use nightshift_store::{Db, StoreError};
@@ -29,10 +30,37 @@ pub struct Live {
     pub data: Arc<str>,
 }
 
+/// A journalled event, with its JSON, which is written once for all who are sent it.
+#[derive(Debug)]
+pub struct Occurrence {
+    what: Event,
+    json: OnceLock<String>,
+}
+
+impl Occurrence {
+    fn new(what: Event) -> Arc<Self> {
+        Arc::new(Self { what, json: OnceLock::new() })
+    }
+
+    /// The event as a JSON object.
+    #[must_use]
+    pub fn json(&self) -> &str {
+        self.json.get_or_init(|| serde_json::to_string(&self.what).unwrap_or_default())
+    }
+}
+
+impl Deref for Occurrence {
+    type Target = Event;
+
+    fn deref(&self) -> &Event {
+        &self.what
+    }
+}
+
 /// The fan-out. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Hub {
-    events: broadcast::Sender<Arc<Event>>,
+    events: broadcast::Sender<Arc<Occurrence>>,
     /// The newest event: the place of a listener that starts now.
     newest: Arc<AtomicI64>,
     live: broadcast::Sender<Live>,
@@ -77,7 +105,7 @@ impl Hub {
         for event in events {
             // Nobody listening is no failure: the journal keeps the event.
             let seq = event.seq;
-            let _ = self.events.send(Arc::new(event));
+            let _ = self.events.send(Occurrence::new(event));
             self.newest.fetch_max(seq, Ordering::Release);
         }
     }
@@ -115,7 +143,7 @@ impl Hub {
 #[derive(Debug, Clone)]
 pub enum JournalStep {
     /// The next event.
-    Event(Arc<Event>),
+    Event(Arc<Occurrence>),
     /// Events between the reader's place and this one are gone from the journal: what it knows is out of date.
     Reset {
         /// Oldest event that is still there, if any.
@@ -129,7 +157,7 @@ pub enum JournalStep {
 #[derive(Debug)]
 pub struct JournalReader {
     db: Db,
-    live: broadcast::Receiver<Arc<Event>>,
+    live: broadcast::Receiver<Arc<Occurrence>>,
     last_seq: i64,
     replaying: bool,
     kind_prefix: Option<String>,
@@ -145,7 +173,7 @@ impl JournalReader {
         loop {
             if let Some(event) = self.page.next() {
                 self.last_seq = event.seq;
-                return Ok(JournalStep::Event(Arc::new(event)));
+                return Ok(JournalStep::Event(Occurrence::new(event)));
             }
             if self.replaying {
                 if let Some(step) = self.read_page().await? {

@@ -47,7 +47,7 @@ pub use fleet::{
     Fleet, FleetError, FrontLink, LastPosition, PlanView, VehicleLink, VehicleView, WireVersion, fleet_maps,
 };
 pub use health::{Component, ComponentState, Health};
-pub use hub::{Hub, JournalReader, JournalStep, Live};
+pub use hub::{Hub, JournalReader, JournalStep, Live, Occurrence};
 pub use identity::{
     AUDIENCE, Argon2Config, AuditQuery, By, ISSUER, Identity, IdentityConfig, IdentityError, KeyError,
     KeyRing, Keys, Origin, Registration, SignedIn, UserQuery, given_key, key_file, random_secret,

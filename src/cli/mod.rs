@@ -24,6 +24,7 @@ mod simulate;
 mod token;
 mod train;
 mod user;
+mod wire;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;

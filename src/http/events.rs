@@ -4,7 +4,8 @@
 //! without loss or repeats. Notices that are not journalled (`live=true`) carry no id and may be missed.
 //!
 //! Where many listen they are not all told at the same moment: each has a place of its own in a short round, and hears there what
-//! has gathered since the last one. A thousand writes at once would hold up whoever asks something meanwhile.
+//! has gathered since the last one. Between its places it does not even listen: a thousand that are woken or written to at once
+//! would hold up whoever asks something meanwhile.
 
 use std::convert::Infallible;
 use std::pin::pin;
@@ -16,8 +17,7 @@ use axum::http::HeaderMap;
 use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::{FutureExt, Stream, StreamExt, stream};
-use nightshift_actors::{JournalReader, JournalStep, Live};
-use nightshift_domain::Event;
+use nightshift_actors::{JournalReader, JournalStep, Live, Occurrence};
 use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, broadcast};
 use utoipa::IntoParams;
@@ -152,6 +152,14 @@ fn until_place(now: Duration, round: Duration, place: u8) -> Duration {
     Duration::from_micros(u64::try_from(wait_us).unwrap_or(0))
 }
 
+/// Waits for the next time that a place in the round comes.
+async fn wait_for_place(app: &App, place: u8) {
+    let wait = until_place(app.clock.monotonic(), round_of(app.streams_open()), place);
+    if !wait.is_zero() {
+        app.clock.sleep(wait).await;
+    }
+}
+
 impl Listener {
     fn into_stream(self) -> impl Stream<Item = Result<SseEvent, Infallible>> {
         stream::unfold(self, |mut listener| async {
@@ -160,16 +168,20 @@ impl Listener {
         })
     }
 
-    /// The next event; `None` when the plant stops. Whoever had to wait for it is told at its place in the round.
+    /// The next event; `None` when the plant stops. Whoever has to wait for it is told at its place in the round.
     async fn next(&mut self) -> Option<SseEvent> {
         let (app, place) = (self.app.clone(), self.place);
         let mut coming = pin!(self.coming());
         if let Some(here) = coming.as_mut().now_or_never() {
             return here;
         }
+        wait_for_place(&app, place).await;
+        if let Some(here) = coming.as_mut().now_or_never() {
+            return here;
+        }
+        // Nothing has come for a whole round: the next event wakes it.
         let event = coming.await;
-        let now = app.clock.monotonic();
-        app.clock.sleep(until_place(now, round_of(app.streams_open()), place)).await;
+        wait_for_place(&app, place).await;
         event
     }
 
@@ -216,9 +228,8 @@ async fn next_live(live: Option<&mut broadcast::Receiver<Live>>) -> Option<Live>
     }
 }
 
-fn journalled(event: &Event) -> SseEvent {
-    let data = serde_json::to_string(event).unwrap_or_default();
-    SseEvent::default().id(event.seq.to_string()).event(one_line(&event.event.kind)).data(data)
+fn journalled(event: &Occurrence) -> SseEvent {
+    SseEvent::default().id(event.seq.to_string()).event(one_line(&event.event.kind)).data(event.json())
 }
 
 fn reset(oldest_seq: Option<i64>) -> SseEvent {

@@ -33,6 +33,8 @@ use super::timed_io::BytesRead;
 const PING_INTERVAL: Duration = Duration::from_secs(15);
 /// How long a client may leave one write unread.
 const WRITE_MAX: Duration = Duration::from_secs(10);
+/// Most that is read from a connection at once, bytes. Each socket holds a buffer of that size, and it is cleared before each read.
+const READ_BYTES_MAX: usize = 16 * 1_024;
 /// How long the closing may take in each direction.
 const CLOSE_MAX: Duration = Duration::from_secs(1);
 
@@ -236,7 +238,10 @@ where
     if let Some(funnel) = &places.funnel {
         read.through(funnel);
     }
-    let upgrade = upgrade.max_message_size(terms.incoming_bytes_max).max_frame_size(terms.incoming_bytes_max);
+    let upgrade = upgrade
+        .max_message_size(terms.incoming_bytes_max)
+        .max_frame_size(terms.incoming_bytes_max)
+        .read_buffer_size(terms.incoming_bytes_max.min(READ_BYTES_MAX));
     Ok(upgrade.on_upgrade(move |socket| async move {
         let (open, _taken) = (Open::new(terms.channel), taken);
         let (out, drain) = outlet(terms.outgoing);

@@ -200,7 +200,7 @@ impl Chronicle {
         let mut step = first.ok();
         while let Some(next) = step.take() {
             match next {
-                Ok(JournalStep::Event(event)) => taken.push((*event).clone()),
+                Ok(JournalStep::Event(event)) => taken.push(Event::clone(&event)),
                 Ok(JournalStep::Reset { oldest_seq }) => {
                     tracing::warn!("events are gone from the journal before they were read for briefings");
                     self.book.note(&std::mem::take(&mut taken));

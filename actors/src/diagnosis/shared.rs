@@ -21,7 +21,7 @@ use crate::writer::Writer;
 
 /// What results that are worked on at once may hold, KiB; others wait as they came. Small ones go many at a time, of the largest a
 /// few: memory stays below it, and the object store's pauses are shared.
-const KEEPING_KIB: u32 = 128 * 1_024;
+const KEEPING_KIB: u32 = 48 * 1_024;
 /// A result is held as it came, and processed: at most twice as long.
 const HELD_TIMES: usize = 3;
 const BYTES_PER_KIB: usize = 1_024;

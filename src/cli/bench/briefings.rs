@@ -9,12 +9,12 @@ use nightshift_domain::production::Calendar;
 use reqwest::Method;
 use serde_json::json;
 use tokio::task::JoinSet;
-use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::access::Access;
 use super::pace::Time;
 use super::tally::Tally;
+use crate::cli::wire;
 
 /// Seconds between two texts.
 const INTERVAL_S: u32 = 2;
@@ -60,8 +60,8 @@ pub(super) async fn listen(
 
 /// One listener, until its socket breaks; why it did.
 async fn one(url: &str, tally: &Tally, time: &Time) -> String {
-    let mut socket = match connect_async(url).await {
-        Ok((socket, _)) => socket,
+    let mut socket = match wire::open(url).await.map_err(|error| *error) {
+        Ok(socket) => socket,
         Err(tokio_tungstenite::tungstenite::Error::Http(answer)) => {
             return answer.status().as_u16().to_string();
         }

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use nightshift_domain::fleet::wire::{FrameKey, ToFront, decode};
-use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::pace::Time;
 use super::tally::Tally;
 use crate::cli::simulate::fleet::{Cast, Told, World};
+use crate::cli::wire;
 
 /// First byte of a frame with positions.
 const POSITIONS: u8 = 0x11;
@@ -49,7 +49,7 @@ pub(super) async fn chase(cast: Cast, token: &str, tally: Tally, time: Time) -> 
 
 /// Sees places on a dashboard's socket until it breaks; why it did.
 async fn watch(url: String, key: &FrameKey, told: Told, tally: &Tally, time: &Time) -> String {
-    let Ok((mut socket, _)) = connect_async(&url).await else { return "TRANSPORT".to_owned() };
+    let Ok(mut socket) = wire::open(&url).await else { return "TRANSPORT".to_owned() };
     while let Some(message) = socket.next().await {
         let Ok(message) = message else { return "TRANSPORT".to_owned() };
         let Message::Binary(bytes) = message else { continue };

@@ -171,10 +171,10 @@ async fn rounds(
         headset.begin(id).await?;
         // Made before anybody uploads: what it takes is not the server's time.
         let upload = upload(id, &sample);
-        if args.together && all_begun.wait().await.is_leader() {
+        if args.together && headset.during(all_begun.wait()).await?.is_leader() {
             output::complain(ALL_BEGUN);
         }
-        clock.sleep(Duration::from_millis(args.play_ms)).await;
+        headset.during(clock.sleep(Duration::from_millis(args.play_ms))).await?;
         let sent = headset.play(id, manner, upload, clock).await?;
         let last = states.last().await?;
         let took = clock.monotonic().saturating_sub(sent);

@@ -139,7 +139,9 @@ async fn server() -> Option<(String, Option<Arc<Cluster>>)> {
     Some((cluster.url().to_owned(), Some(cluster)))
 }
 
-fn options(url: String) -> DbOptions {
+/// How the databases of tests are opened.
+#[must_use]
+pub fn options(url: String) -> DbOptions {
     DbOptions { max_readers: MAX_READERS, audit_key: Some(AUDIT_KEY), ..DbOptions::new(url) }
 }
 

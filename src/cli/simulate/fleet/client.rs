@@ -7,20 +7,18 @@ use nightshift_domain::fleet::wire::{
     Channel, FrameKey, FromVehicle, Outbox, REGISTERING, Secret, Stamp, ToVehicle, ToVehicleV2, decode,
     decode_v2, encode, encode_v2,
 };
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::{Bytes, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+use crate::cli::wire;
 
 /// Frames that may wait to be looked at; more are let go, as a car's radio would.
 const INBOX: usize = 256;
 
-type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
-
 /// One socket.
 struct Wire {
-    sink: SplitSink<Stream, Message>,
+    sink: SplitSink<wire::Wire, Message>,
     inbox: mpsc::Receiver<Bytes>,
     reader: JoinHandle<()>,
 }
@@ -33,7 +31,7 @@ impl Wire {
         };
         let version = if stamped { "?v=2" } else { "" };
         let url = format!("{base}/ws/{path}{version}");
-        let (stream, _) = connect_async(&url).await.map_err(|error| format!("{url}: {error}"))?;
+        let stream = wire::open(&url).await.map_err(|error| format!("{url}: {error}"))?;
         let (sink, stream) = stream.split();
         let (sender, inbox) = mpsc::channel(INBOX);
         Ok(Self { sink, inbox, reader: tokio::spawn(read(stream, sender)) })
@@ -46,7 +44,7 @@ impl Drop for Wire {
     }
 }
 
-async fn read(mut stream: SplitStream<Stream>, inbox: mpsc::Sender<Bytes>) {
+async fn read(mut stream: SplitStream<wire::Wire>, inbox: mpsc::Sender<Bytes>) {
     while let Some(Ok(message)) = stream.next().await {
         if let Message::Binary(bytes) = message {
             // A full inbox loses the frame.

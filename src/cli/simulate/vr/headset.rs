@@ -1,14 +1,15 @@
 //! A simulated headset: begins when it is told to, and uploads, fails or vanishes.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
 use nightshift_domain::diagnosis::{DiagnosisId, FromHeadset, Sample, ToHeadset};
 use nightshift_kernel::Clock;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+use crate::cli::wire::{self, Wire};
 
 /// How long an order may take to come.
 const ORDER_DEADLINE: Duration = Duration::from_secs(120);
@@ -48,7 +49,7 @@ pub(super) fn upload(id: i64, sample: &Sample) -> String {
 /// A connected headset.
 pub(super) struct Headset {
     url: String,
-    wire: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    wire: Wire,
 }
 
 impl Headset {
@@ -59,7 +60,7 @@ impl Headset {
             .strip_prefix("http://")
             .ok_or("the simulation speaks plain HTTP: give an http:// URL")?;
         let url = format!("ws://{rest}/ws/diagnosis/{code}");
-        let (wire, _) = connect_async(&url).await.map_err(|e| format!("{url}: {e}"))?;
+        let wire = wire::open(&url).await.map_err(|e| format!("{url}: {e}"))?;
         Ok(Self { url, wire })
     }
 
@@ -81,6 +82,22 @@ impl Headset {
         });
         told.await.map_err(|_| format!("no order to begin diagnosis {id}"))??;
         self.say(&FromHeadset::Started(DiagnosisId(id))).await
+    }
+
+    /// Waits until something else is done, and answers pings meanwhile.
+    pub(super) async fn during<T>(&mut self, waiting: impl Future<Output = T>) -> Result<T, String> {
+        let mut waiting = pin!(waiting);
+        loop {
+            tokio::select! {
+                done = &mut waiting => return Ok(done),
+                heard = self.wire.next() => match heard {
+                    Some(Ok(Message::Close(frame))) => return Err(format!("closed: {frame:?}")),
+                    Some(Ok(_)) => {}
+                    Some(Err(error)) => return Err(error.to_string()),
+                    None => return Err("the connection ended".to_owned()),
+                },
+            }
+        }
     }
 
     /// Ends a diagnosis in the manner that is asked for, with the frame of its [`upload`]; when the last byte had left.
@@ -111,7 +128,7 @@ impl Headset {
         frame.extend_from_slice(&[0; 4]);
         frame.extend_from_slice(&bytes[..bytes.len() / 2]);
         self.wire.get_mut().write_all(&frame).await.map_err(|e| e.to_string())?;
-        let (wire, _) = connect_async(&self.url).await.map_err(|e| format!("{}: {e}", self.url))?;
+        let wire = wire::open(&self.url).await.map_err(|e| format!("{}: {e}", self.url))?;
         self.wire = wire;
         Ok(())
     }
