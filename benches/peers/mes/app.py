@@ -219,9 +219,11 @@ async def lot_list(skip: int = 0, limit: int = 100, status: str | None = None, u
     if status is not None:
         query, total = query.where(lots.c.status == status), total.where(lots.c.status == status)
     async with engine.connect() as db:
-        rows = (await db.execute(query.offset(max(skip, 0)).limit(min(max(limit, 1), 1000)))).mappings().all()
+        found = await db.execute(query.offset(max(skip, 0)).limit(min(max(limit, 1), 1000)))
         count = (await db.execute(total)).scalar_one()
-    return Answer([dict(row) for row in rows], headers={"X-Total-Count": str(count)})
+    # SQLAlchemy's names are a kind of str that orjson does not take.
+    names = [str(name) for name in found.keys()]
+    return Answer([dict(zip(names, row)) for row in found], headers={"X-Total-Count": str(count)})
 
 
 @app.get("/api/v1/lots/{lot_id}")
@@ -230,7 +232,7 @@ async def lot_show(lot_id: int, user: int = Depends(caller)):
         row = (await db.execute(select(lots).where(lots.c.id == lot_id))).mappings().one_or_none()
     if row is None:
         raise refuse(404, "LOT_NOT_FOUND", "no such lot")
-    return Answer(dict(row))
+    return Answer({str(name): value for name, value in row.items()})
 
 
 @app.post("/api/v1/serials", status_code=201)

@@ -19,7 +19,8 @@ if ! cmp -s $here/requirements.txt "$venv/installed.txt"; then
 fi
 
 # One cluster for both, with durable writes.
-bin=$(dirname "$(command -v initdb || ls -d /usr/lib/postgresql/*/bin/initdb | sort -V | tail -n 1)")
+initdb=$(command -v initdb || ls -d /usr/lib/postgresql/*/bin/initdb | sort -V | tail -n 1)
+bin=$(dirname "$(readlink -f "$initdb")")
 data=$(mktemp -d)
 as=(); if [ "$(id -u)" = 0 ]; then chown postgres "$data"; as=(setpriv --reuid=postgres --regid=postgres --clear-groups); fi
 cd "$data"
