@@ -1,7 +1,4 @@
-"""Share of each room's lines that a test reaches, from an lcov file; the tests' own lines are left out.
-
-    cargo llvm-cov --workspace --lcov --output-path coverage.info; python3 .ci/coverage.py coverage.info
-"""
+"""Share of each room's lines that a test reaches, from an lcov file; the tests' own lines are left out. `.ci/coverage` makes the file."""
 
 import re
 import sys
