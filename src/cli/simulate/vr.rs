@@ -156,7 +156,7 @@ async fn rounds(
     n: u64,
     args: &VrArgs,
     clock: &Clock,
-    doctor: Doctor,
+    mut doctor: Doctor,
     mut headset: Headset,
     all_begun: &tokio::sync::Barrier,
 ) -> Result<Report, String> {

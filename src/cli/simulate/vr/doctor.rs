@@ -19,11 +19,14 @@ const PAUSE: Duration = Duration::from_secs(1);
 const STARTS_MAX: u32 = 100;
 /// Pause between two such starts.
 const START_PAUSE: Duration = Duration::from_millis(50);
+const PASSWORD: &str = "Plain-headset-7";
 
 /// A doctor who is signed in and has a patient.
 pub(super) struct Doctor {
     http: Client,
     base: String,
+    name: String,
+    /// It ends after minutes, and is made anew then.
     token: String,
     patient_id: i64,
     patient_code: String,
@@ -46,20 +49,18 @@ impl Doctor {
     ) -> Result<Self, String> {
         let http = Client::builder().no_proxy().timeout(TIMEOUT).build().map_err(|e| e.to_string())?;
         let base = base.trim_end_matches('/').to_owned();
-        let password = "Plain-headset-7";
         let account = json!({
-            "login_id": name, "password": password, "name": name, "role": "DOCTOR", "admin_code": admin_code,
+            "login_id": name, "password": PASSWORD, "name": name, "role": "DOCTOR", "admin_code": admin_code,
         });
         let post = |path: &str, body: &Value| http.post(format!("{base}{path}")).json(body);
         sent(clock, || post("/auth/register", &account)).await?;
-        let credentials = json!({ "username": name, "password": password });
-        let session = json_of(sent(clock, || post("/auth/login", &credentials)).await?).await?;
-        let token = text(&session, "access_token")?;
+        let token = signed_in(&http, &base, name, clock).await?;
         let person = json!({ "name": "모의 환자" });
         let made = sent(clock, || post("/patients", &person).bearer_auth(&token)).await?;
         let patient = json_of(made).await?;
         let (patient_id, patient_code) = (number(&patient, "id")?, text(&patient, "code")?);
-        Ok(Self { http, base, token, patient_id, patient_code, clock: clock.clone() })
+        let name = name.to_owned();
+        Ok(Self { http, base, name, token, patient_id, patient_code, clock: clock.clone() })
     }
 
     /// The code under which the patient's headset connects.
@@ -68,10 +69,16 @@ impl Doctor {
     }
 
     /// Starts a diagnosis and follows it.
-    pub(super) async fn start(&self, kind: Kind) -> Result<(i64, States), String> {
+    pub(super) async fn start(&mut self, kind: Kind) -> Result<(i64, States), String> {
         let body = json!({ "patient_id": self.patient_id, "type": kind, "level": 2 });
         let url = format!("{}/diagnosis/start", self.base);
-        let made = self.started(&url, &body).await?;
+        let made = match self.started(&url, &body).await {
+            Err(refused) if refused.contains("TOKEN_EXPIRED") => {
+                self.token = signed_in(&self.http, &self.base, &self.name, &self.clock).await?;
+                self.started(&url, &body).await?
+            }
+            made => made?,
+        };
         let id = number(&json_of(made).await?, "id")?;
         let url = format!("{}/diagnosis/{id}/status", self.base);
         let stream = sent(&self.clock, || self.http.get(&url).bearer_auth(&self.token)).await?;
@@ -113,6 +120,13 @@ impl States {
             }
         }
     }
+}
+
+/// Signs a doctor in; gives the access token.
+async fn signed_in(http: &Client, base: &str, name: &str, clock: &Clock) -> Result<String, String> {
+    let credentials = json!({ "username": name, "password": PASSWORD });
+    let asked = sent(clock, || http.post(format!("{base}/auth/login")).json(&credentials)).await?;
+    text(&json_of(asked).await?, "access_token")
 }
 
 /// Sends a request until it is not asked to come later.
