@@ -195,6 +195,12 @@ impl JournalReader {
         }
     }
 
+    /// Whether what comes next is read from the journal: a future of [`Self::next`] may hold a connection to the database then.
+    #[must_use]
+    pub fn replays(&self) -> bool {
+        self.replaying
+    }
+
     fn wants(&self, event: &Event) -> bool {
         self.kind_prefix.as_deref().is_none_or(|prefix| event.event.kind.starts_with(prefix))
     }

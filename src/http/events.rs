@@ -171,11 +171,14 @@ impl Listener {
     /// The next event; `None` when the plant stops. Whoever has to wait for it is told at its place in the round.
     async fn next(&mut self) -> Option<SseEvent> {
         let (app, place) = (self.app.clone(), self.place);
-        let mut coming = pin!(self.coming());
-        if let Some(here) = coming.as_mut().now_or_never() {
-            return here;
+        // What the journal was asked is waited for at once: while a place is, it would keep a connection that others need.
+        if !self.reader.replays() {
+            if let Some(here) = self.coming().now_or_never() {
+                return here;
+            }
+            wait_for_place(&app, place).await;
         }
-        wait_for_place(&app, place).await;
+        let mut coming = pin!(self.coming());
         if let Some(here) = coming.as_mut().now_or_never() {
             return here;
         }
