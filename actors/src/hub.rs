@@ -8,6 +8,7 @@ use std::ops::Deref;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
 use nightshift_domain::Event;
 use nightshift_store::{Db, StoreError};
 use tokio::sync::broadcast::{self, error::RecvError};
@@ -30,22 +31,21 @@ pub struct Live {
     pub data: Arc<str>,
 }
 
-/// A journalled event, with its JSON, which is written once for all who are sent it.
+/// A journalled event, and how it goes over the wire, which is written once for all who are sent it.
 #[derive(Debug)]
 pub struct Occurrence {
     what: Event,
-    json: OnceLock<String>,
+    frame: OnceLock<Bytes>,
 }
 
 impl Occurrence {
     fn new(what: Event) -> Arc<Self> {
-        Arc::new(Self { what, json: OnceLock::new() })
+        Arc::new(Self { what, frame: OnceLock::new() })
     }
 
-    /// The event as a JSON object.
-    #[must_use]
-    pub fn json(&self) -> &str {
-        self.json.get_or_init(|| serde_json::to_string(&self.what).unwrap_or_default())
+    /// The event as the first caller wrote it: there is one way to write it for all.
+    pub fn frame(&self, write: impl FnOnce(&Event) -> Bytes) -> &Bytes {
+        self.frame.get_or_init(|| write(&self.what))
     }
 }
 

@@ -8,16 +8,19 @@
 //! would hold up whoever asks something meanwhile.
 
 use std::convert::Infallible;
+use std::fmt::Write as _;
 use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::State;
-use axum::http::HeaderMap;
-use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
+use bytes::{Bytes, BytesMut};
 use futures::{FutureExt, Stream, StreamExt, stream};
-use nightshift_actors::{JournalReader, JournalStep, Live, Occurrence};
+use nightshift_actors::{JournalReader, JournalStep, Live};
+use nightshift_domain::Event;
 use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, broadcast};
 use utoipa::IntoParams;
@@ -38,6 +41,8 @@ const ROUND_PER_STREAM: Duration = Duration::from_micros(150);
 const ROUND_MAX: Duration = Duration::from_millis(150);
 /// A shorter one is none: few streams disturb nobody.
 const ROUND_MIN: Duration = Duration::from_millis(5);
+/// What has gathered goes out in pieces of about this size, bytes.
+const PIECE_BYTES: usize = 64 * 1024;
 /// Longest kind prefix, bytes.
 const KIND_BYTES_MAX: usize = 64;
 
@@ -83,10 +88,14 @@ pub(crate) async fn follow(
     // Neighbours in time are far apart in the round.
     let place = app.streams_opened.fetch_add(1, Ordering::Relaxed).wrapping_mul(97);
     let listener = Listener { app: app.clone(), reader, live, kind, place, _open: Open::new(permit) };
-    let greeting = SseEvent::default().retry(RETRY).comment("nightshift");
-    let events = stream::once(async { Ok::<_, Infallible>(greeting) }).chain(listener.into_stream());
-    let sse = Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT).text("heartbeat"));
-    Ok(([("x-accel-buffering", "no")], sse).into_response())
+    let greeting = Bytes::from(format!(": nightshift\nretry: {}\n\n", RETRY.as_millis()));
+    let events = stream::once(async { greeting }).chain(listener.into_stream()).map(Ok::<_, Infallible>);
+    let headers = [
+        (header::CONTENT_TYPE.as_str(), "text/event-stream"),
+        (header::CACHE_CONTROL.as_str(), "no-cache"),
+        ("x-accel-buffering", "no"),
+    ];
+    Ok((headers, Body::from_stream(events)).into_response())
 }
 
 /// `Last-Event-ID`, or the query's `last_event_id`: the header is newer, because a browser sets it when it reconnects.
@@ -161,15 +170,27 @@ async fn wait_for_place(app: &App, place: u8) {
 }
 
 impl Listener {
-    fn into_stream(self) -> impl Stream<Item = Result<SseEvent, Infallible>> {
+    fn into_stream(self) -> impl Stream<Item = Bytes> {
         stream::unfold(self, |mut listener| async {
-            let event = listener.next().await?;
-            Some((Ok(event), listener))
+            let piece = listener.piece().await?;
+            Some((piece, listener))
         })
     }
 
-    /// The next event; `None` when the plant stops. Whoever has to wait for it is told at its place in the round.
-    async fn next(&mut self) -> Option<SseEvent> {
+    /// What has gathered, in one piece. `None` when the plant stops.
+    async fn piece(&mut self) -> Option<Bytes> {
+        let mut piece = BytesMut::from(self.next().await?);
+        // Only what needs no journal: a question to that would be dropped half asked.
+        while piece.len() < PIECE_BYTES && !self.reader.replays() {
+            let Some(Some(more)) = self.coming().now_or_never() else { break };
+            piece.extend_from_slice(&more);
+        }
+        Some(piece.freeze())
+    }
+
+    /// The next event, or a heartbeat where none has come for long; `None` when the plant stops. Whoever has to wait for an
+    /// event is told at its place in the round.
+    async fn next(&mut self) -> Option<Bytes> {
         let (app, place) = (self.app.clone(), self.place);
         // What the journal was asked is waited for at once: while a place is, it would keep a connection that others need.
         if !self.reader.replays() {
@@ -183,20 +204,24 @@ impl Listener {
             return here;
         }
         // Nothing has come for a whole round: the next event wakes it.
-        let event = coming.await;
+        let event = tokio::select! {
+            biased;
+            event = coming => event,
+            () = app.clock.sleep(HEARTBEAT) => return Some(Bytes::from_static(b": heartbeat\n\n")),
+        };
         wait_for_place(&app, place).await;
         event
     }
 
     /// The next event; `None` when the plant stops.
-    async fn coming(&mut self) -> Option<SseEvent> {
+    async fn coming(&mut self) -> Option<Bytes> {
         let stopping = self.app.stopping.clone();
         loop {
             tokio::select! {
                 biased;
                 () = stopping.cancelled() => return None,
                 step = self.reader.next() => match step {
-                    Ok(JournalStep::Event(event)) => return Some(journalled(&event)),
+                    Ok(JournalStep::Event(event)) => return Some(event.frame(journalled).clone()),
                     Ok(JournalStep::Reset { oldest_seq }) => return Some(reset(oldest_seq)),
                     Ok(JournalStep::End) => return None,
                     Err(error) => {
@@ -231,20 +256,32 @@ async fn next_live(live: Option<&mut broadcast::Receiver<Live>>) -> Option<Live>
     }
 }
 
-fn journalled(event: &Occurrence) -> SseEvent {
-    SseEvent::default().id(event.seq.to_string()).event(one_line(&event.event.kind)).data(event.json())
+fn journalled(event: &Event) -> Bytes {
+    let data = serde_json::to_string(event).unwrap_or_default();
+    frame(Some(event.seq), &event.event.kind, &data)
 }
 
-fn reset(oldest_seq: Option<i64>) -> SseEvent {
+fn reset(oldest_seq: Option<i64>) -> Bytes {
     let at = oldest_seq.map_or(0, |oldest| oldest - 1);
-    let data = serde_json::json!({ "oldest_seq": oldest_seq }).to_string();
-    SseEvent::default().id(at.to_string()).event("reset").data(data)
+    frame(Some(at), "reset", &serde_json::json!({ "oldest_seq": oldest_seq }).to_string())
 }
 
-fn live(notice: &Live) -> SseEvent {
+fn live(notice: &Live) -> Bytes {
     let subject = serde_json::Value::from(&*notice.subject);
     let data = format!("{{\"kind\":\"{}\",\"subject\":{subject},\"data\":{}}}", notice.kind, notice.data);
-    SseEvent::default().event(notice.kind).data(data)
+    frame(None, notice.kind, &data)
+}
+
+/// An event as `text/event-stream` has it; `data` is JSON, which holds no line break.
+fn frame(id: Option<i64>, kind: &str, data: &str) -> Bytes {
+    let mut frame = String::with_capacity(data.len() + kind.len() + 48);
+    // Writing to a string does not fail.
+    if let Some(id) = id {
+        let _ = writeln!(frame, "id: {id}");
+    }
+    let _ = writeln!(frame, "event: {}", one_line(kind));
+    let _ = write!(frame, "data: {data}\n\n");
+    Bytes::from(frame)
 }
 
 fn one_line(text: &str) -> String {
@@ -261,6 +298,13 @@ mod tests {
         assert_eq!(round_of(200), Duration::from_millis(30));
         assert_eq!(round_of(1_000_000), ROUND_MAX);
         assert_eq!(until_place(Duration::from_secs(7), Duration::ZERO, 9), Duration::ZERO);
+    }
+
+    #[test]
+    fn an_event_is_written_as_browsers_read_it() {
+        let written = frame(Some(7), "a.kind\nid: 9", "{\"a\":1}");
+        assert_eq!(written, "id: 7\nevent: a.kindid: 9\ndata: {\"a\":1}\n\n");
+        assert_eq!(frame(None, "a", "{}"), "event: a\ndata: {}\n\n");
     }
 
     #[test]

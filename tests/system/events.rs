@@ -93,6 +93,30 @@ async fn a_stream_replays_what_was_missed_and_goes_on_live() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn many_streams_hear_of_everything_once_and_in_order() {
+    // So many are told in a round: what gathers meanwhile comes in one piece.
+    const STREAMS: usize = 50;
+    const SENSORS: usize = 30;
+    let server = Server::start().await;
+    let mut streams = Vec::new();
+    for _ in 0..STREAMS {
+        streams.push(Events::open(&server, "?kind=sensing.registered", None).await);
+    }
+    for n in 0..SENSORS {
+        register(&server, &format!("s{n}")).await;
+    }
+    for events in &mut streams {
+        let mut last = 0;
+        for n in 0..SENSORS {
+            let event = events.next().await.expect("live");
+            assert_eq!(event.data["subject"], format!("s{n}"));
+            assert!(event.id.is_some_and(|id| id > last), "{event:?}");
+            last = event.id.unwrap_or(last);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_foreign_place_is_reset_and_live_notices_have_no_id() {
     let server = Server::start().await;
     let mut events = Events::open(&server, "", Some(999_999)).await;

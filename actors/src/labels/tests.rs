@@ -334,7 +334,6 @@ async fn ten_thousand_labels_wait_an_hour_for_a_silent_printer_and_cost_nothing(
         let mut tx = shop.home.db.begin().await.expect("begun");
         store::jobs_insert(&mut tx, &jobs, Timestamp::from_s(1_800_000_000)).await.expect("queued");
         tx.commit().await.expect("committed");
-        shop.labels.shared.desk.ring(Some(&id("Z")));
     }
     let stands = TimeStands::still();
     for _ in 0..HOUR_S {

@@ -146,21 +146,32 @@ struct Uploaded<'a> {
     file_content: Cow<'a, str>,
 }
 
+/// A frame that uploads a result.
+#[derive(Deserialize)]
+struct Upload<'a> {
+    #[serde(borrow)]
+    action: Cow<'a, str>,
+    #[serde(borrow)]
+    data: Uploaded<'a>,
+}
+
 /// Reads a frame of a headset. Members that are not known are ignored.
 ///
 /// # Errors
 /// Why the frame is to be ignored.
 pub fn read_frame(text: &str) -> Result<FromHeadset<'_>, FrameFault> {
+    // The large ones are read once; whatever is none is looked at for what is wrong with it.
+    if let Ok(Upload { action, data }) = serde_json::from_str(text)
+        && action == "c_upload_result"
+    {
+        return Ok(FromHeadset::Upload(data.diagnosis_id, data.file_content));
+    }
     let any: Any<'_> = serde_json::from_str(text).map_err(|_| FrameFault::Malformed)?;
     let named = || serde_json::from_str::<Of<Named>>(text).map_err(|_| FrameFault::WrongData);
     match &*any.action {
         "c_diagnosis_started" => Ok(FromHeadset::Started(named()?.data.diagnosis_id)),
         "c_diagnosis_failed" => Ok(FromHeadset::Failed(named()?.data.diagnosis_id)),
-        "c_upload_result" => {
-            let Of { data } =
-                serde_json::from_str::<Of<Uploaded<'_>>>(text).map_err(|_| FrameFault::WrongData)?;
-            Ok(FromHeadset::Upload(data.diagnosis_id, data.file_content))
-        }
+        "c_upload_result" => Err(FrameFault::WrongData),
         _ => Err(FrameFault::UnknownAction),
     }
 }

@@ -67,17 +67,41 @@ async fn one(url: &str, tally: &Tally, time: &Time) -> String {
         }
         Err(_) => return "TRANSPORT".to_owned(),
     };
-    let opened = time.elapsed();
-    let mut due = opened;
+    let mut last = time.elapsed();
     loop {
         match socket.next().await {
             Some(Ok(Message::Text(_))) => {
-                due += Duration::from_secs(u64::from(INTERVAL_S));
+                let (due, next) = due_of(last, time.elapsed());
                 tally.done("briefing.text", due, time.elapsed().saturating_sub(due));
+                last = next;
             }
             Some(Ok(Message::Close(_))) | None => return "CLOSED".to_owned(),
             Some(Err(_)) => return "TRANSPORT".to_owned(),
             Some(Ok(_)) => {}
         }
+    }
+}
+
+/// When the text that has just come was due, and the instant after which the next one is. A text that comes an interval late or more makes
+/// up for those that were due meanwhile: the next is not late for them too.
+fn due_of(last: Duration, now: Duration) -> (Duration, Duration) {
+    let interval = Duration::from_secs(u64::from(INTERVAL_S));
+    let due = last + interval;
+    let missed = now.saturating_sub(due).as_nanos() / interval.as_nanos();
+    (due, due + interval * u32::try_from(missed).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_late_text_does_not_make_all_after_it_late() {
+        let s = Duration::from_secs_f64;
+        assert_eq!(due_of(s(1.0), s(3.1)), (s(3.0), s(3.0)));
+        assert_eq!(due_of(s(3.0), s(5.0)), (s(5.0), s(5.0)));
+        // 7.0, 9.0 and 11.0 are told in one text, half a second after the last of them was due.
+        assert_eq!(due_of(s(5.0), s(11.5)), (s(7.0), s(11.0)));
+        assert_eq!(due_of(s(11.0), s(13.2)), (s(13.0), s(13.0)));
     }
 }
