@@ -82,11 +82,15 @@ async fn one(url: &str, tally: &Tally, time: &Time) -> String {
     }
 }
 
-/// When the text that has just come was due, and the instant after which the next one is. A text that comes an interval late or more makes
-/// up for those that were due meanwhile: the next is not late for them too.
+/// When the text that has just come was due, and the instant after which the next one is. A text that comes an interval late or
+/// more may make up for those that were due meanwhile: the next is not late for them too. Where they come after all, long before
+/// one is due, each is late since the last that was.
 fn due_of(last: Duration, now: Duration) -> (Duration, Duration) {
     let interval = Duration::from_secs(u64::from(INTERVAL_S));
     let due = last + interval;
+    if now + interval / 2 < due {
+        return (last, last);
+    }
     let missed = now.saturating_sub(due).as_nanos() / interval.as_nanos();
     (due, due + interval * u32::try_from(missed).unwrap_or(u32::MAX))
 }
@@ -103,5 +107,19 @@ mod tests {
         // 7.0, 9.0 and 11.0 are told in one text, half a second after the last of them was due.
         assert_eq!(due_of(s(5.0), s(11.5)), (s(7.0), s(11.0)));
         assert_eq!(due_of(s(11.0), s(13.2)), (s(13.0), s(13.0)));
+    }
+
+    #[test]
+    fn texts_that_come_after_all_do_not_make_later_ones_early() {
+        let s = Duration::from_secs_f64;
+        // Those of 7.0, 9.0 and 11.0 come together: the second and third are late since 11.0, and 13.0 is the next.
+        let mut last = s(5.0);
+        for (now, due) in [(11.5, 7.0), (11.5, 11.0), (11.6, 11.0), (13.2, 13.0), (15.0, 15.0)] {
+            let (was, next) = due_of(last, s(now));
+            assert_eq!(was, s(due), "at {now}");
+            last = next;
+        }
+        // A moment too early is on time.
+        assert_eq!(due_of(s(1.0), s(2.99)), (s(3.0), s(3.0)));
     }
 }
