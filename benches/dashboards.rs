@@ -8,6 +8,7 @@ mod support;
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -24,8 +25,10 @@ use tokio::net::TcpStream;
 
 const DASHBOARDS: usize = 1_000;
 const STATIONS: usize = 20;
-/// Units of each station: 960 starts in all, so that a p99 is not the longest few of some hundreds.
-const UNITS: usize = 6;
+/// Rounds, each without and with dashboards: a disk that is slow for a while meets both.
+const ROUNDS: usize = 3;
+/// Units of each station in a round: 1,440 starts in all, so that a p99 is not the longest few of some hundreds.
+const UNITS: usize = 3;
 /// Units before anything is measured.
 const UNITS_BEFORE: usize = 1;
 /// Pause of a station before each command: 20 of them give about 40 commands a second.
@@ -36,7 +39,7 @@ const CONNECTING: usize = 50;
 const LATE_MS_MAX: f64 = 250.0;
 /// How much slower a start may become.
 const SLOWER_MAX: f64 = 1.5;
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_secs(900);
 
 /// What the dashboards have seen.
 #[derive(Default)]
@@ -80,10 +83,11 @@ async fn dashboard(address: SocketAddr, token: Arc<str>, seen: Arc<Seen>) -> Vec
     late
 }
 
-/// When an event happened, microseconds.
+/// When an event happened, microseconds. No more is read of it: what a dashboard makes of an event is not the plant's work, and a
+/// thousand that parse all of it here would be measured instead.
 fn happened_us(text: &str) -> Option<i64> {
-    let event: serde_json::Value = serde_json::from_str(text.trim()).ok()?;
-    let at: nightshift_domain::Timestamp = event["at"].as_str()?.parse().ok()?;
+    let (_, at) = text.split_once("\"at\":\"")?;
+    let at: nightshift_domain::Timestamp = at.split_once('"')?.0.parse().ok()?;
     Some(at.us())
 }
 
@@ -104,16 +108,45 @@ async fn until(what: &str, condition: impl Fn() -> bool) {
         .unwrap_or_else(|_| panic!("not in time: {what}"));
 }
 
-/// Where the dashboards are: on threads of their own that step back for the line and the server, as other machines would.
+/// Where the dashboards are: on threads of their own that run when the line and the server leave a core idle, as other machines would.
+/// A thread that had merely a low priority would still keep a core from them until its slice is over.
 fn elsewhere() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .on_thread_start(|| {
-            rustix::process::setpriority_process(None, 10).expect("a thread may always step back");
+            let thread = std::fs::read_link("/proc/thread-self").expect("Linux");
+            let id = thread.file_name().expect("a thread's number");
+            let chrt = Command::new("chrt").args(["--idle", "--pid", "0"]).arg(id).status();
+            assert!(chrt.expect("chrt of util-linux").success(), "a thread may always step back");
         })
         .build()
         .expect("a runtime")
+}
+
+/// What a thousand dashboards hear of while the line runs, and how long its starts take meanwhile.
+async fn followed(server: &Server, token: &Arc<str>) -> (Vec<u32>, Latencies) {
+    let seen = Arc::new(Seen::default());
+    let elsewhere = elsewhere();
+    let mut dashboards = Vec::with_capacity(DASHBOARDS);
+    while dashboards.len() < DASHBOARDS {
+        for _ in 0..CONNECTING {
+            dashboards.push(elsewhere.spawn(dashboard(server.address, Arc::clone(token), Arc::clone(&seen))));
+        }
+        let wanted = dashboards.len() as u64;
+        until("dashboards are connected", || seen.connected.load(Ordering::Relaxed) >= wanted).await;
+    }
+    let taken = paced(server.address, token, UNITS).await;
+    let expected = (STATIONS * UNITS * support::line::PROCESSES * 2 * DASHBOARDS) as u64;
+    until("every dashboard has heard of every command", || seen.events.load(Ordering::Relaxed) >= expected)
+        .await;
+    seen.stop.store(true, Ordering::Relaxed);
+    let mut late = Vec::new();
+    for one in dashboards {
+        late.extend(one.await.expect("a dashboard"));
+    }
+    elsewhere.shutdown_background();
+    (late, taken)
 }
 
 async fn measure<F: Future<Output = Option<TestDb>>>(engine: &str, fresh: impl Fn() -> F) {
@@ -126,41 +159,26 @@ async fn measure<F: Future<Output = Option<TestDb>>>(engine: &str, fresh: impl F
     let server = Server::start(dir.path(), Some(&home.options.url)).await;
     let token: Arc<str> = server.sign_in().await.into();
     paced(server.address, &token, UNITS_BEFORE).await;
-    let mut alone = paced(server.address, &token, UNITS).await;
-
-    let seen = Arc::new(Seen::default());
-    let elsewhere = elsewhere();
-    let mut dashboards = Vec::with_capacity(DASHBOARDS);
-    while dashboards.len() < DASHBOARDS {
-        for _ in 0..CONNECTING {
-            dashboards.push(elsewhere.spawn(dashboard(
-                server.address,
-                Arc::clone(&token),
-                Arc::clone(&seen),
-            )));
-        }
-        let wanted = dashboards.len() as u64;
-        until("dashboards are connected", || seen.connected.load(Ordering::Relaxed) >= wanted).await;
+    let (mut late, mut without, mut with) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        without.extend(paced(server.address, &token, UNITS).await.starts);
+        let (heard, taken) = followed(&server, &token).await;
+        late.extend(heard);
+        with.extend(taken.starts);
     }
-    let mut followed = paced(server.address, &token, UNITS).await;
-    let expected = (STATIONS * UNITS * support::line::PROCESSES * 2 * DASHBOARDS) as u64;
-    until("every dashboard has heard of every command", || seen.events.load(Ordering::Relaxed) >= expected)
-        .await;
-    seen.stop.store(true, Ordering::Relaxed);
-    let mut late = Vec::new();
-    for one in dashboards {
-        late.extend(one.await.expect("a dashboard"));
-    }
-    elsewhere.shutdown_background();
     show(&format!("{engine}: events delivered"), Figure::of([late.len() as f64]), "");
     show(&format!("{engine}: delivery, p50"), Figure::of([quantile(&mut late, 0.5) / 1e3]), "ms");
     let p99 = Figure::of([quantile(&mut late, 0.99) / 1e3]);
     hold(&format!("{engine}: delivery, p99"), p99, "ms", Target::AtMost(LATE_MS_MAX));
-    let [alone, followed] = [&mut alone, &mut followed].map(|taken| quantile(&mut taken.starts, 0.99) / 1e3);
-    show(&format!("{engine}: start, p99, without dashboards"), Figure::of([alone]), "ms");
-    show(&format!("{engine}: start, p99, with dashboards"), Figure::of([followed]), "ms");
-    let ratio = Figure::of([followed / alone]);
-    hold(&format!("{engine}: start, p99, with / without"), ratio, "", Target::AtMost(SLOWER_MAX));
+    for (name, share) in [("p50", 0.5), ("p99", 0.99)] {
+        let [alone, beside] = [&mut without, &mut with].map(|starts| quantile(starts, share) / 1e3);
+        show(&format!("{engine}: start, {name}, without dashboards"), Figure::of([alone]), "ms");
+        show(&format!("{engine}: start, {name}, with dashboards"), Figure::of([beside]), "ms");
+        if name == "p99" {
+            let ratio = Figure::of([beside / alone]);
+            hold(&format!("{engine}: start, p99, with / without"), ratio, "", Target::AtMost(SLOWER_MAX));
+        }
+    }
 }
 
 #[tokio::main]

@@ -171,14 +171,14 @@ impl Scorer {
         self.info.threshold = threshold;
     }
 
-    /// Runs every fixed batch size twice, so that nothing is compiled or tuned while somebody waits.
+    /// Runs every fixed batch size twice, so that nothing is compiled or tuned while somebody waits; says how long each took.
     ///
     /// # Errors
     ///
     /// As [`Scorer::score`].
     #[expect(
         clippy::disallowed_methods,
-        reason = "how long the device took is measured, no decision depends on it"
+        reason = "how long a device takes is its own time, not the plant's: on simulated time it would be nothing"
     )]
     pub fn warm_up(&mut self) -> Result<Vec<WarmUp>, ScoreError> {
         let windows = canary::windows();

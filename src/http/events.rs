@@ -38,7 +38,7 @@ const JOURNAL_RETRY_PAUSE: Duration = Duration::from_secs(2);
 /// What each open stream adds to the round.
 const ROUND_PER_STREAM: Duration = Duration::from_micros(150);
 /// Longest round.
-const ROUND_MAX: Duration = Duration::from_millis(150);
+const ROUND_MAX: Duration = Duration::from_millis(200);
 /// A shorter one is none: few streams disturb nobody.
 const ROUND_MIN: Duration = Duration::from_millis(5);
 /// What has gathered goes out in pieces of about this size, bytes.
@@ -179,13 +179,25 @@ impl Listener {
 
     /// What has gathered, in one piece. `None` when the plant stops.
     async fn piece(&mut self) -> Option<Bytes> {
-        let mut piece = BytesMut::from(self.next().await?);
-        // Only what needs no journal: a question to that would be dropped half asked.
-        while piece.len() < PIECE_BYTES && !self.reader.replays() {
-            let Some(Some(more)) = self.coming().now_or_never() else { break };
+        let first = self.next().await?;
+        let Some(more) = self.gathered() else { return Some(first) };
+        let mut piece = BytesMut::with_capacity(first.len() + more.len());
+        piece.extend_from_slice(&first);
+        piece.extend_from_slice(&more);
+        while piece.len() < PIECE_BYTES
+            && let Some(more) = self.gathered()
+        {
             piece.extend_from_slice(&more);
         }
         Some(piece.freeze())
+    }
+
+    /// The next event, if it is here already. Only what needs no journal: a question to that would be dropped half asked.
+    fn gathered(&mut self) -> Option<Bytes> {
+        if self.reader.replays() {
+            return None;
+        }
+        self.coming().now_or_never().flatten()
     }
 
     /// The next event, or a heartbeat where none has come for long; `None` when the plant stops. Whoever has to wait for an

@@ -21,7 +21,7 @@ use tokio::sync::watch;
 
 use super::error::DiagnosisError;
 use super::shared::{Decided, History, Shared};
-use super::upload::{self, Outcome, Upload};
+use super::upload::{self, Outcome, Room, Upload};
 use crate::identity::By;
 
 const HEADSET_FAILED: &str = "VR 기기가 진단 실패를 알렸습니다. / the headset reported that it failed";
@@ -70,6 +70,8 @@ pub(super) struct SessionActor {
     told: Option<u64>,
     /// Whether an upload is being worked on: a second one is ignored.
     working: bool,
+    /// Where its files will lie, made once its headset has begun.
+    room: Option<Room>,
 }
 
 impl Actor for SessionActor {
@@ -107,7 +109,7 @@ impl Actor for SessionActor {
 
 impl SessionActor {
     pub(super) fn new(shared: Arc<Shared>, id: DiagnosisId, history: Arc<watch::Sender<History>>) -> Self {
-        Self { shared, id, history, session: None, told: None, working: false }
+        Self { shared, id, history, session: None, told: None, working: false, room: None }
     }
 
     /// Tells the patient's headset to begin, if it has not been told and has not begun.
@@ -122,7 +124,10 @@ impl SessionActor {
     async fn on_started(&mut self, ctx: &Context<SessionMessage>) -> Result<(), Fault> {
         let now = self.shared.now();
         match self.enter(|state| state.start(now), None).await {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.room = Some(Room::make(&self.shared, self.id));
+                Ok(())
+            }
             // A headset that says it again, or too late, changes nothing.
             Err(DiagnosisError::Over(_) | DiagnosisError::NotFound) => self.ignored(ctx, "late_start"),
             Err(error) => self.again(ctx, &error, SessionMessage::Started),
@@ -167,7 +172,8 @@ impl SessionActor {
         self.working = true;
         metrics::counter!("nightshift_diagnosis_uploads_total").increment(1);
         metrics::counter!("nightshift_diagnosis_upload_bytes_total").increment(upload.text.len() as u64);
-        upload::begin(Arc::clone(&self.shared), session, upload, ctx.address());
+        let room = self.room.take().unwrap_or_else(|| Room::make(&self.shared, self.id));
+        upload::begin(Arc::clone(&self.shared), session, upload, room, ctx.address());
     }
 
     async fn on_kept(
@@ -304,7 +310,7 @@ impl SessionActor {
     }
 
     /// What the headset said has no effect; a session that is found to be over has nothing more to wait for.
-    fn ignored(&self, ctx: &Context<SessionMessage>, reason: &'static str) -> Result<(), Fault> {
+    fn ignored(&mut self, ctx: &Context<SessionMessage>, reason: &'static str) -> Result<(), Fault> {
         metrics::counter!("nightshift_diagnosis_frames_ignored_total", "reason" => reason).increment(1);
         if !self.session.as_ref().is_some_and(|session| session.state.takes_upload()) {
             self.leave(ctx);
@@ -324,7 +330,11 @@ impl SessionActor {
     }
 
     /// The session is over.
-    fn leave(&self, ctx: &Context<SessionMessage>) {
+    fn leave(&mut self, ctx: &Context<SessionMessage>) {
+        if let Some(room) = self.room.take() {
+            let shared = Arc::clone(&self.shared);
+            tokio::spawn(async move { room.give_back(&shared).await });
+        }
         self.shared.seats.take(self.id);
         ctx.finish();
     }

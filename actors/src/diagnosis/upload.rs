@@ -10,13 +10,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use nightshift_domain::Timestamp;
 use nightshift_domain::diagnosis::{
-    FailCause, Failure, Kind, Processed, Record, ResultFault, Session, file_name, original_key, process,
-    processed_key,
+    DiagnosisId, FailCause, Failure, Kind, Processed, Record, ResultFault, Session, file_folders, file_name,
+    original_key, process, processed_key,
 };
 use nightshift_kernel::Address;
-use nightshift_store::blobs::BlobKey;
+use nightshift_store::blobs::{BlobError, BlobKey};
 use nightshift_store::diagnosis::orphan_add;
 use sha2::{Digest, Sha256};
+use tokio::task::JoinHandle;
 
 use super::session::SessionMessage;
 use super::shared::Shared;
@@ -44,11 +45,66 @@ pub(super) struct Outcome {
     pub(super) received: Duration,
 }
 
+/// The folders of a session's files, on their way.
+pub(super) struct Room {
+    folders: Vec<BlobKey>,
+    /// Whether they are there, of whoever makes them ahead; `None` once that was asked.
+    made: Option<JoinHandle<bool>>,
+}
+
+impl Room {
+    /// Makes the folders of a session's files in the object store, ahead of the files.
+    pub(super) fn make(shared: &Arc<Shared>, id: DiagnosisId) -> Self {
+        let folders: Vec<BlobKey> = file_folders(id).iter().filter_map(|f| BlobKey::new(f).ok()).collect();
+        let (shared, ahead) = (Arc::clone(shared), folders.clone());
+        let made = tokio::spawn(async move {
+            let made = shared.blobs.make_room(&ahead).await;
+            made.inspect_err(|error| tracing::debug!(diagnosis = id.0, error = %error, "no folders yet"))
+                .is_ok()
+        });
+        Self { folders, made: Some(made) }
+    }
+
+    /// Waits until nobody makes them any more; whether they are there.
+    async fn made(&mut self) -> bool {
+        match self.made.take() {
+            Some(made) => made.await.unwrap_or(false),
+            None => false,
+        }
+    }
+
+    /// Waits until they are there. What could not be made ahead is made now.
+    async fn ready(&mut self, shared: &Shared) -> Result<(), Failure> {
+        if self.made().await {
+            return Ok(());
+        }
+        stored(shared, "folders", || shared.blobs.make_room(&self.folders)).await
+    }
+
+    /// Removes them as far as no file has come.
+    pub(super) async fn give_back(mut self, shared: &Shared) {
+        self.made().await;
+        shared.blobs.give_room_back(&self.folders).await;
+    }
+}
+
 /// Works on an upload and tells the session.
-pub(super) fn begin(shared: Arc<Shared>, session: Session, upload: Upload, told: Address<SessionMessage>) {
+pub(super) fn begin(
+    shared: Arc<Shared>,
+    session: Session,
+    upload: Upload,
+    mut room: Room,
+    told: Address<SessionMessage>,
+) {
     tokio::spawn(async move {
         let (received, id) = (upload.received, session.id);
-        let working = tokio::spawn(async move { keep(&shared, &session, upload.text).await });
+        let working = tokio::spawn(async move {
+            let kept = keep(&shared, &session, upload.text, &mut room).await;
+            if kept.is_err() {
+                room.give_back(&shared).await;
+            }
+            kept
+        });
         let kept = working.await.unwrap_or_else(|ended| {
             tracing::error!(diagnosis = id.0, error = %ended, "the work on a result ended");
             Err(failed_here())
@@ -64,8 +120,8 @@ fn failed_here() -> Failure {
     Failure::new(FailCause::Storage, reason)
 }
 
-async fn keep(shared: &Shared, session: &Session, text: String) -> Result<Record, Failure> {
-    let _room = shared.room_for(text.len()).await.ok_or_else(failed_here)?;
+async fn keep(shared: &Shared, session: &Session, text: String, room: &mut Room) -> Result<Record, Failure> {
+    let _held = shared.room_for(text.len()).await.ok_or_else(failed_here)?;
     let now = shared.now();
     let filename = file_name(session.kind, session.level, now);
     let keys = [original_key(session.id, &filename), processed_key(session.id, &filename)];
@@ -73,6 +129,7 @@ async fn keep(shared: &Shared, session: &Session, text: String) -> Result<Record
     let (noted, worked) = tokio::join!(note(shared, keys.clone(), now), work(shared, session.kind, text));
     let Worked { text, processed: Processed { file, summary }, sha256 } = worked?;
     noted?;
+    room.ready(shared).await?;
     let (original_bytes, processed_bytes) = (text.len() as u64, file.len() as u64);
     let [original, processed] = keys;
     tokio::try_join!(put(shared, &original, Bytes::from(text)), put(shared, &processed, Bytes::from(file)))?;
@@ -132,20 +189,26 @@ async fn note(shared: &Shared, keys: [String; 2], now: Timestamp) -> Result<(), 
     noting.await.map_err(|error| away(&error))
 }
 
-/// Puts a file, trying again when the store only blinked.
 async fn put(shared: &Shared, key: &str, bytes: Bytes) -> Result<(), Failure> {
-    let key = BlobKey::new(key).map_err(|error| away(&error))?;
+    let place = BlobKey::new(key).map_err(|error| away(&error))?;
+    stored(shared, key, || shared.blobs.put(&place, bytes.clone())).await
+}
+
+/// Takes a step in the object store, again when that only blinked.
+async fn stored<F>(shared: &Shared, what: &str, step: impl Fn() -> F) -> Result<(), Failure>
+where
+    F: Future<Output = Result<(), BlobError>>,
+{
     let mut pauses = STORAGE_PAUSES.iter();
     loop {
-        let put = tokio::time::timeout(shared.config.storage_deadline, shared.blobs.put(&key, bytes.clone()));
-        let error = match put.await {
+        let error = match tokio::time::timeout(shared.config.storage_deadline, step()).await {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(error)) => error.to_string(),
             Err(_) => "not in time".to_owned(),
         };
         let Some(pause) = pauses.next() else {
             metrics::counter!("nightshift_diagnosis_storage_failures_total").increment(1);
-            tracing::error!(key = key.as_str(), error, "a result could not be put into the object store");
+            tracing::error!(what, error, "a result could not be put into the object store");
             return Err(away(&"the object store"));
         };
         shared.clock.sleep(*pause).await;

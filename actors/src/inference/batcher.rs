@@ -1,4 +1,4 @@
-//! The batcher: gathers windows into batches and gives them to the best device that is idle.
+//! The batcher: gathers windows into batches and gives them to the best device, or to the one that is much faster with such a batch.
 //!
 //! Owned by the `inference` supervisor. Takes jobs from everywhere and notices from devices; never waits inside a
 //! handler. Sheds jobs beyond its queue limit, drops those whose deadline has passed, gives a job that a device failed
@@ -11,11 +11,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use nightshift_kernel::{Actor, Address, Context, Fault, Reply};
+use nightshift_kernel::{Actor, Context, Fault, Reply};
 use nightshift_models::WindowScore;
 
 use super::device::DeviceMessage;
-use super::{Board, DeviceState, InferenceError};
+use super::pace::fastest;
+use super::{Board, DeviceState, InferenceError, WarmDevice};
 use crate::config::InferenceConfig;
 
 /// Added to a batch's deadline before the batcher itself gives a device up: the device should be the one to say why.
@@ -67,7 +68,8 @@ pub(crate) enum BatcherMessage {
 
 /// A device as the batcher knows it.
 struct Slot {
-    address: Option<Address<DeviceMessage>>,
+    /// `None` until it is warm, and while it is away.
+    device: Option<WarmDevice>,
     busy: bool,
 }
 
@@ -96,7 +98,7 @@ impl Batcher {
             queues: Vec::new(),
             spare: VecDeque::new(),
             spare_from: Duration::ZERO,
-            slots: board.warm().into_iter().map(|address| Slot { address, busy: false }).collect(),
+            slots: board.warm().into_iter().map(|device| Slot { device, busy: false }).collect(),
             board,
             batch_max: config.batch_max.max(1),
             batch_wait: config.batch_wait,
@@ -145,7 +147,7 @@ impl Batcher {
         let Some(model) = self.spare.front().map(|job| job.model).filter(|_| self.queued() == 0) else {
             return;
         };
-        let idle = self.slots.iter().rposition(|slot| slot.address.is_some() && !slot.busy);
+        let idle = self.slots.iter().rposition(|slot| slot.device.is_some() && !slot.busy);
         let Some(device) = idle else { return };
         let count = self.spare.iter().take(SPARE_BATCH_MAX).take_while(|job| job.model == model).count();
         let jobs: Vec<Job> = self.spare.drain(..count).collect();
@@ -153,25 +155,38 @@ impl Batcher {
         self.give(ctx, device, model, jobs);
     }
 
-    /// The best idle device; a worse one only while every better one is away. `avoid` failed the job before.
-    fn idle_device(&self, avoid: Option<usize>) -> Option<usize> {
-        let candidates = || (0..self.slots.len()).filter(|i| self.slots[*i].address.is_some());
-        let best = candidates().find(|i| Some(*i) != avoid).or_else(|| candidates().next())?;
-        (!self.slots[best].busy).then_some(best)
+    /// The device for the next batch of a model, if it is idle. The one that failed its oldest job before gets it only while there is
+    /// no other.
+    fn device_for(&self, model: usize) -> Option<usize> {
+        let queue = &self.queues[model];
+        let avoid = queue.front()?.failed_on.as_ref().map(|(device, _)| *device);
+        let warm = || {
+            let slots = self.slots.iter().enumerate();
+            slots.filter_map(|(i, slot)| Some((i, slot.device.as_ref()?.paces.get(model))))
+        };
+        let windows = queue.len().min(self.batch_max);
+        let others = warm().filter(|(i, _)| Some(*i) != avoid);
+        let device = fastest(others, windows).or_else(|| fastest(warm(), windows))?;
+        (!self.slots[device].busy).then_some(device)
+    }
+
+    /// The models with a batch that need not wait for more, the longest waiting one first.
+    fn ripe(&self, now: Duration) -> Vec<usize> {
+        let ripe = self.queues.iter().enumerate().filter_map(|(model, queue)| {
+            let oldest = queue.front()?.waited_since?;
+            (queue.len() >= self.batch_max || now >= oldest + self.batch_wait).then_some((oldest, model))
+        });
+        let mut ripe: Vec<_> = ripe.collect();
+        ripe.sort_unstable();
+        ripe.into_iter().map(|(_, model)| model).collect()
     }
 
     /// Gives work to devices until there is none, or none is idle, or batches should wait for more.
     fn dispatch(&mut self, ctx: &Context<BatcherMessage>) -> Result<(), Fault> {
         let now = ctx.clock().monotonic();
-        loop {
-            let ripe = self.queues.iter().enumerate().filter_map(|(model, queue)| {
-                let oldest = queue.front()?.waited_since?;
-                (queue.len() >= self.batch_max || now >= oldest + self.batch_wait).then_some((oldest, model))
-            });
-            let Some((_, model)) = ripe.min() else { break };
-            let avoid =
-                self.queues[model].front().and_then(|job| job.failed_on.as_ref().map(|(device, _)| *device));
-            let Some(device) = self.idle_device(avoid) else { break };
+        let next =
+            |own: &Self| own.ripe(now).into_iter().find_map(|model| Some((model, own.device_for(model)?)));
+        while let Some((model, device)) = next(self) {
             let count = self.queues[model].len().min(self.batch_max);
             let jobs: Vec<Job> = self.queues[model].drain(..count).collect();
             self.give(ctx, device, model, jobs);
@@ -187,7 +202,8 @@ impl Batcher {
         if self.queued() == 0 && self.spare.is_empty() {
             return Ok(());
         }
-        let ripening = self.queued() > 0 && self.idle_device(None).is_some();
+        let waiting = self.queues.iter().filter(|queue| !queue.is_empty()).count();
+        let ripening = waiting > self.ripe(now).len();
         let delay = if ripening { self.batch_wait.max(FLUSH_MIN) } else { SWEEP_INTERVAL };
         if self.flush_at.is_some_and(|at| at <= now + delay) {
             return Ok(());
@@ -197,7 +213,7 @@ impl Batcher {
     }
 
     fn give(&mut self, ctx: &Context<BatcherMessage>, device: usize, model: usize, mut jobs: Vec<Job>) {
-        let Some(address) = self.slots[device].address.clone() else { return };
+        let Some(WarmDevice { address, .. }) = self.slots[device].device.clone() else { return };
         self.slots[device].busy = true;
         self.board.update(device, |view| view.state = DeviceState::Busy);
         let windows = jobs.iter_mut().map(|job| job.values.clone()).collect();
@@ -231,7 +247,7 @@ impl Batcher {
             }
             Err(reason) => {
                 // It introduces itself again when it is back.
-                self.slots[device] = Slot { address: None, busy: false };
+                self.slots[device] = Slot { device: None, busy: false };
                 self.board.set_warm(device, None);
                 for mut job in jobs.into_iter().rev() {
                     if job.spare {
@@ -251,7 +267,7 @@ impl Batcher {
 
     /// Ends every waiting job when no device works and none is about to: waiting would not help.
     fn drop_hopeless(&mut self) {
-        if self.slots.iter().any(|slot| slot.address.is_some()) {
+        if self.slots.iter().any(|slot| slot.device.is_some()) {
             return;
         }
         let devices = self.board.devices();
@@ -290,7 +306,7 @@ impl Actor for Batcher {
         match message {
             BatcherMessage::Score(job) => self.enqueue(job, now),
             BatcherMessage::Ready { device } => {
-                self.slots[device] = Slot { address: self.board.warm()[device].clone(), busy: false };
+                self.slots[device] = Slot { device: self.board.warm()[device].clone(), busy: false };
             }
             BatcherMessage::Done { device, jobs, outcome } => self.settle(device, jobs, outcome, now),
             BatcherMessage::Flush => {

@@ -12,7 +12,7 @@ use nightshift_models::{DeviceSpec, WindowScore};
 
 use super::batcher::BatcherMessage;
 use super::thread::{DeviceThread, Warm};
-use super::{Board, CatalogEntry, DeviceState};
+use super::{Board, CatalogEntry, DeviceState, WarmDevice};
 
 /// How long a device's notice may wait for room in the batcher's mailbox.
 const NOTICE_DEADLINE: Duration = Duration::from_secs(30);
@@ -75,7 +75,8 @@ impl Device {
             view.canary_difference = Some(warm.canary_difference);
             view.warm_up_s = Some(warm_up.as_secs_f64());
         });
-        self.seed.board.set_warm(self.seed.index, Some(ctx.address()));
+        let device = WarmDevice { address: ctx.address(), paces: warm.paces };
+        self.seed.board.set_warm(self.seed.index, Some(device));
         ctx.send_every(self.seed.canary_interval, || DeviceMessage::Canary)?;
         self.seed.batcher.send(BatcherMessage::Ready { device: self.seed.index }, NOTICE_DEADLINE).await?;
         tracing::info!(

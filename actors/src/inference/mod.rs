@@ -1,13 +1,15 @@
 //! The pool that scores windows: a batcher in front of one actor per device, each with a thread of its own.
 //!
 //! Jobs wait in the batcher until a device is idle and the batch is full or its oldest job has waited long enough. The
-//! best device that works gets the work; the CPU, always the last of the list, stands in for the others. A device that
-//! fails or hangs is restarted with a fresh thread, parked when it keeps failing, and its jobs go to another one.
+//! best device that works gets the work, unless another was much faster with such a batch when it was warmed up; the CPU, always the
+//! last of the list, stands in for the others. A device that fails or hangs is restarted with a fresh thread, parked when it keeps
+//! failing, and its jobs go to another one.
 
 mod bank;
 mod batcher;
 mod device;
 mod fallback;
+mod pace;
 mod spare;
 mod thread;
 
@@ -27,6 +29,7 @@ pub(crate) use bank::{BankAnswer, BankWindow, Walk, Walked};
 use batcher::{Batcher, BatcherMessage, Job};
 use device::{Device, DeviceMessage};
 pub(crate) use fallback::describe_metrics;
+use pace::Pace;
 
 /// Messages that may wait for the batcher; beyond them senders wait. It sheds jobs itself, by the length of its queues: a
 /// mailbox that turned messages away would lose a device's report, and the device with it.
@@ -164,12 +167,20 @@ pub struct InferenceView {
     pub queued: usize,
 }
 
+/// A device that takes work.
+#[derive(Debug, Clone)]
+struct WarmDevice {
+    address: Address<DeviceMessage>,
+    /// How fast it is, in the catalogue's order.
+    paces: Arc<[Pace]>,
+}
+
 /// What the pool's actors write down for others to see.
 #[derive(Debug)]
 pub(crate) struct Board {
     devices: RwLock<Vec<DeviceView>>,
-    /// Addresses of warm devices. Kept here so that a batcher that is started again finds them.
-    warm: RwLock<Vec<Option<Address<DeviceMessage>>>>,
+    /// The devices that are warm. Kept here so that a batcher that is started again finds them.
+    warm: RwLock<Vec<Option<WarmDevice>>>,
     queued: std::sync::atomic::AtomicUsize,
 }
 
@@ -184,14 +195,14 @@ impl Board {
         fallback::measure(&devices);
     }
 
-    fn set_warm(&self, index: usize, address: Option<Address<DeviceMessage>>) {
+    fn set_warm(&self, index: usize, device: Option<WarmDevice>) {
         let mut warm = self.warm.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(seat) = warm.get_mut(index) {
-            *seat = address;
+            *seat = device;
         }
     }
 
-    fn warm(&self) -> Vec<Option<Address<DeviceMessage>>> {
+    fn warm(&self) -> Vec<Option<WarmDevice>> {
         self.warm.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 

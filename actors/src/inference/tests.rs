@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures::future::join_all;
 use nightshift_kernel::{Actor, Clock, Context, Fault, Random, Restart, Runtime};
-use nightshift_models::WindowScore;
+use nightshift_models::{WarmUp, WindowScore};
 
 use super::*;
 
@@ -22,6 +22,7 @@ enum Manner {
 struct FakeDevice {
     index: usize,
     manner: Manner,
+    paces: Arc<[Pace]>,
     board: Arc<Board>,
     batcher: Address<BatcherMessage>,
     sizes: Arc<std::sync::Mutex<Vec<usize>>>,
@@ -31,7 +32,8 @@ impl Actor for FakeDevice {
     type Message = DeviceMessage;
 
     async fn start(&mut self, ctx: &Context<DeviceMessage>) -> Result<(), Fault> {
-        self.board.set_warm(self.index, Some(ctx.address()));
+        let device = WarmDevice { address: ctx.address(), paces: self.paces.clone() };
+        self.board.set_warm(self.index, Some(device));
         self.batcher.send(BatcherMessage::Ready { device: self.index }, Duration::from_secs(1)).await?;
         Ok(())
     }
@@ -73,6 +75,12 @@ fn view(i: usize) -> DeviceView {
 }
 
 fn pool(config: &InferenceConfig, manners: &[Manner]) -> Pool {
+    paced(config, &manners.iter().map(|manner| (*manner, Vec::new())).collect::<Vec<_>>())
+}
+
+/// Devices with what their warm-up showed: windows of a batch, and milliseconds.
+fn paced(config: &InferenceConfig, devices: &[(Manner, Vec<(usize, u64)>)]) -> Pool {
+    let manners: Vec<Manner> = devices.iter().map(|(manner, _)| *manner).collect();
     let (clock, _) = Clock::simulated(1_800_000_000_000_000);
     let root = Supervisor::root("test", Runtime::new(clock, Random::seeded(7), 8)).expect("root");
     let views = (0..manners.len()).map(view);
@@ -87,12 +95,19 @@ fn pool(config: &InferenceConfig, manners: &[Manner]) -> Pool {
     let sizes: Vec<_> = manners.iter().map(|_| Arc::default()).collect();
     for (index, manner) in manners.iter().copied().enumerate() {
         let (board, batcher, sizes) = (Arc::clone(&board), batcher.clone(), Arc::clone(&sizes[index]));
+        let timings = devices[index].1.iter().map(|&(batch, ms)| WarmUp {
+            batch,
+            first: Duration::from_secs(1),
+            second: Duration::from_millis(ms),
+        });
+        let paces: Arc<[Pace]> = Arc::new([Pace::of(&timings.collect::<Vec<_>>())]);
         let spec = ChildSpec::new(format!("device-{index}"))
             .restart(if manner == Manner::Good { Restart::Permanent } else { Restart::Temporary })
             .budget(Duration::from_secs(3_600));
         root.spawn(spec, move || FakeDevice {
             index,
             manner,
+            paces: Arc::clone(&paces),
             board: Arc::clone(&board),
             batcher: batcher.clone(),
             sizes: Arc::clone(&sizes),
@@ -164,6 +179,23 @@ async fn a_failed_devices_batch_goes_to_the_next_and_says_so() {
     assert!(retried.load(Ordering::Relaxed) >= 1);
     assert!(pool.board.warm()[0].is_none(), "the failed device must not be asked again");
     assert!(!pool.sizes(1).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_goes_where_it_is_done_much_sooner() {
+    let config = InferenceConfig { batch_max: 64, ..InferenceConfig::default() };
+    // The best device takes as long for one window as for many; the other is as fast with few.
+    let devices = [(Manner::Good, vec![(1, 50), (64, 60)]), (Manner::Good, vec![(1, 1), (64, 400)])];
+    let pool = paced(&config, &devices);
+    pool.score(1.0).await.expect("scored");
+    join_all((0..64u8).map(|i| pool.score(f32::from(i)))).await;
+    assert_eq!((pool.sizes(0), pool.sizes(1)), (vec![64], vec![1]));
+    // With the best one away the other gets all of it.
+    let broken = [(Manner::Bad, vec![(1, 50), (64, 60)]), (Manner::Good, vec![(1, 1), (64, 400)])];
+    let pool = paced(&config, &broken);
+    let scores = join_all((0..64u8).map(|i| pool.score(f32::from(i)))).await;
+    assert!(scores.iter().all(Result::is_ok));
+    assert_eq!(pool.sizes(1), vec![64]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,15 +11,18 @@ use nightshift_models::{DeviceSpec, Scorer, WindowScore};
 use tokio::sync::oneshot;
 
 use super::CatalogEntry;
+use super::pace::Pace;
 
 /// Orders that may wait for the thread: its actor gives it one at a time.
 const ORDERS_MAX: usize = 1;
 
 /// What a thread reports when its nets are loaded and warm.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Warm {
     /// Largest difference to the CPU's scores.
     pub(super) canary_difference: f64,
+    /// How fast it is with each model.
+    pub(super) paces: Arc<[Pace]>,
 }
 
 enum Order {
@@ -99,15 +102,16 @@ fn serve(scorers: &mut [Scorer], orders: &Receiver<Order>) {
 }
 
 fn load(device: &DeviceSpec, catalog: &[CatalogEntry]) -> Result<(Vec<Scorer>, Warm), String> {
-    let mut scorers = Vec::with_capacity(catalog.len());
+    let (mut scorers, mut paces) = (Vec::with_capacity(catalog.len()), Vec::with_capacity(catalog.len()));
     for entry in catalog {
         let mut scorer =
             Scorer::new(&entry.model, device).map_err(|e| format!("loading {}: {e}", entry.id))?;
-        scorer.warm_up().map_err(|e| format!("warming up {}: {e}", entry.id))?;
+        let timings = scorer.warm_up().map_err(|e| format!("warming up {}: {e}", entry.id))?;
+        paces.push(Pace::of(&timings));
         scorers.push(scorer);
     }
     let canary_difference = check(&mut scorers)?;
-    Ok((scorers, Warm { canary_difference }))
+    Ok((scorers, Warm { canary_difference, paces: paces.into() }))
 }
 
 fn check(scorers: &mut [Scorer]) -> Result<f64, String> {

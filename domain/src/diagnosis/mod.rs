@@ -26,7 +26,7 @@ pub use patient::{
 };
 pub use process::{Processed, process};
 pub use protocol::{FILE_BYTES_MAX, FRAME_BYTES_MAX, FrameFault, FromHeadset, ToHeadset, read_frame};
-pub use record::{Record, Summary, file_name, original_key, processed_key, series_of};
+pub use record::{Record, Summary, file_folders, file_name, original_key, processed_key, series_of};
 pub use result_fault::ResultFault;
 pub use sample::Sample;
 pub use series::{POINTS_MAX, Point, Series, SeriesFault, thinned};

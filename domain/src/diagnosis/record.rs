@@ -62,16 +62,24 @@ pub fn file_name(kind: Kind, level: Level, at: Timestamp) -> String {
     )
 }
 
+/// What the keys of a diagnosis' files begin with: of the one that the headset sent, and of the processed one.
+#[must_use]
+pub fn file_folders(id: DiagnosisId) -> [String; 2] {
+    ["original", "processed"].map(|which| format!("diagnosis/{id}/{which}"))
+}
+
 /// Where the file that the headset sent is kept.
 #[must_use]
 pub fn original_key(id: DiagnosisId, name: &str) -> String {
-    format!("diagnosis/{id}/original/{name}")
+    let [original, _] = file_folders(id);
+    format!("{original}/{name}")
 }
 
 /// Where the processed file is kept.
 #[must_use]
 pub fn processed_key(id: DiagnosisId, name: &str) -> String {
-    format!("diagnosis/{id}/processed/{name}")
+    let [_, processed] = file_folders(id);
+    format!("{processed}/{name}")
 }
 
 /// What two records must have in common to be compared.

@@ -8,6 +8,7 @@
 mod config;
 mod error;
 mod key;
+mod place;
 mod sweep;
 mod writer;
 

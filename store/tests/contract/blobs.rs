@@ -78,7 +78,24 @@ async fn behaves(blobs: &Blobs) {
     blobs.delete(&name).await.unwrap();
     blobs.delete(&name).await.expect("a removal may be repeated");
     assert!(matches!(blobs.head(&name).await, Err(BlobError::NotFound { .. })));
+    rooms(blobs).await;
     sweeps(blobs).await;
+}
+
+/// Room made ahead changes nothing of what is kept, and goes only while nothing is in it.
+async fn rooms(blobs: &Blobs) {
+    let (full, empty) = (key("rooms/1/full"), key("rooms/1/empty"));
+    let (name, folders) = (key("rooms/1/full/a.bin"), [full, empty]);
+    for _ in 0..2 {
+        blobs.make_room(&folders).await.expect("room");
+    }
+    assert!(blobs.list(&key("rooms"), 10).await.unwrap().is_empty(), "room is no object");
+    blobs.put(&name, Bytes::from_static(b"x")).await.unwrap();
+    blobs.give_room_back(&folders).await;
+    assert_eq!(blobs.get(&name, 10).await.unwrap(), "x");
+    blobs.delete(&name).await.unwrap();
+    blobs.put(&name, Bytes::from_static(b"y")).await.expect("room that was given back is no hindrance");
+    blobs.delete(&name).await.unwrap();
 }
 
 /// What belongs to nothing goes, once it is old; most of all never does.
@@ -132,6 +149,33 @@ async fn pieces(blobs: &Blobs) {
     assert_eq!(blobs.head(&name).await.unwrap().size, 18_000_000);
     let joint = blobs.range(&name, 8_999_990..9_000_010).await.unwrap();
     assert_eq!(joint, [&piece[2_999_990..], &piece[..10]].concat());
+}
+
+#[tokio::test]
+async fn room_in_a_folder() {
+    let home = tempfile::tempdir().unwrap();
+    let blobs = Blobs::open(&BlobsConfig::Local { dir: home.path().to_owned() }).unwrap();
+    let folders = [key("diagnosis/7/original"), key("diagnosis/7/processed")];
+    blobs.make_room(&folders).await.unwrap();
+    assert!(
+        home.path().join("diagnosis/7/original").is_dir()
+            && home.path().join("diagnosis/7/processed").is_dir()
+    );
+    blobs.put(&key("diagnosis/7/original/a.csv"), Bytes::from_static(b"x")).await.unwrap();
+    blobs.give_room_back(&folders).await;
+    assert!(home.path().join("diagnosis/7/original/a.csv").is_file());
+    assert!(!home.path().join("diagnosis/7/processed").exists(), "nothing lay in it");
+    blobs.delete(&key("diagnosis/7/original/a.csv")).await.unwrap();
+    blobs.make_room(&folders).await.unwrap();
+    blobs.give_room_back(&folders).await;
+    assert!(
+        !home.path().join("diagnosis").exists() && home.path().is_dir(),
+        "all but the store's own folder goes"
+    );
+
+    std::fs::write(home.path().join("diagnosis"), b"in the way").unwrap();
+    let failed = blobs.make_room(&folders).await;
+    assert!(matches!(failed, Err(BlobError::Failed { step: "room", .. })), "{failed:?}");
 }
 
 #[tokio::test]
