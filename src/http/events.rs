@@ -38,7 +38,7 @@ const JOURNAL_RETRY_PAUSE: Duration = Duration::from_secs(2);
 /// What each open stream adds to the round.
 const ROUND_PER_STREAM: Duration = Duration::from_micros(150);
 /// Longest round.
-const ROUND_MAX: Duration = Duration::from_millis(200);
+const ROUND_MAX: Duration = Duration::from_millis(150);
 /// A shorter one is none: few streams disturb nobody.
 const ROUND_MIN: Duration = Duration::from_millis(5);
 /// What has gathered goes out in pieces of about this size, bytes.
