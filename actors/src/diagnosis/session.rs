@@ -332,8 +332,7 @@ impl SessionActor {
     /// The session is over.
     fn leave(&mut self, ctx: &Context<SessionMessage>) {
         if let Some(room) = self.room.take() {
-            let shared = Arc::clone(&self.shared);
-            tokio::spawn(async move { room.give_back(&shared).await });
+            room.give_back(Arc::clone(&self.shared));
         }
         self.shared.seats.take(self.id);
         ctx.finish();

@@ -65,26 +65,26 @@ impl Room {
         Self { folders, made: Some(made) }
     }
 
-    /// Waits until nobody makes them any more; whether they are there.
-    async fn made(&mut self) -> bool {
-        match self.made.take() {
-            Some(made) => made.await.unwrap_or(false),
-            None => false,
-        }
+    /// Waits until nobody makes them any more, as long as the object store may take; whether they are there.
+    async fn made(&mut self, shared: &Shared) -> bool {
+        let Some(made) = self.made.take() else { return false };
+        matches!(tokio::time::timeout(shared.config.storage_deadline, made).await, Ok(Ok(true)))
     }
 
     /// Waits until they are there. What could not be made ahead is made now.
     async fn ready(&mut self, shared: &Shared) -> Result<(), Failure> {
-        if self.made().await {
+        if self.made(shared).await {
             return Ok(());
         }
         stored(shared, "folders", || shared.blobs.make_room(&self.folders)).await
     }
 
-    /// Removes them as far as no file has come.
-    pub(super) async fn give_back(mut self, shared: &Shared) {
-        self.made().await;
-        shared.blobs.give_room_back(&self.folders).await;
+    /// Removes them as far as no file has come. Nobody waits for that.
+    pub(super) fn give_back(mut self, shared: Arc<Shared>) {
+        tokio::spawn(async move {
+            self.made(&shared).await;
+            shared.blobs.give_room_back(&self.folders).await;
+        });
     }
 }
 
@@ -101,7 +101,7 @@ pub(super) fn begin(
         let working = tokio::spawn(async move {
             let kept = keep(&shared, &session, upload.text, &mut room).await;
             if kept.is_err() {
-                room.give_back(&shared).await;
+                room.give_back(shared);
             }
             kept
         });
