@@ -5,4 +5,5 @@ pub(crate) mod client;
 pub(crate) mod figures;
 pub(crate) mod line;
 pub(crate) mod plant;
+pub(crate) mod positions;
 pub(crate) mod process;

@@ -92,6 +92,11 @@ impl Server {
         connection.exchange(&get("/api/v1/health/readiness")).await.is_ok_and(|status| status == 200)
     }
 
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Its resident memory, MiB.
     pub(crate) fn resident_mib(&self) -> f64 {
         resident_mib(&self.child.id().to_string())
@@ -115,4 +120,18 @@ pub(crate) fn resident_mib(process: &str) -> f64 {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
     let kib: f64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
     kib / 1_024.0
+}
+
+/// Processor time that a process has used, seconds: its own and the kernel's on its behalf, to a hundredth.
+///
+/// # Panics
+/// Where there is no `/proc`.
+pub(crate) fn processor_s(process: u32) -> f64 {
+    /// Linux counts in hundredths for its users, whatever its own clock does.
+    const HERTZ: f64 = 100.0;
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).expect("the process's times");
+    // Its name may have blanks, and ends at the last bracket.
+    let (_, after) = stat.rsplit_once(')').expect("a name");
+    let times = after.split_ascii_whitespace().skip(11).take(2);
+    times.map(|ticks| ticks.parse::<f64>().expect("a number")).sum::<f64>() / HERTZ
 }
