@@ -7,6 +7,8 @@
 mod support;
 
 use std::net::SocketAddr;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::{Buf, BytesMut};
 use nightshift_domain::fleet::wire::{FrameKey, FromVehicle, decode};
@@ -99,8 +101,8 @@ impl Carrier for Broker {
     }
 
     async fn front(&self) -> Wire {
-        static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
-        let client = format!("f{}", NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let client = format!("f{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let all = match self.protocol {
             Protocol::Nats => "positions.*",
             Protocol::Mqtt => "positions/+",
@@ -153,7 +155,7 @@ impl Front for Wire {
 /// Where the first message's payload lies and where the message ends; none before all of it is there.
 ///
 /// `MSG positions.7 1 29\r\n…\r\n`; other lines have no payload.
-fn nats_message(bytes: &[u8]) -> Option<(std::ops::Range<usize>, usize)> {
+fn nats_message(bytes: &[u8]) -> Option<(Range<usize>, usize)> {
     let line = bytes.iter().position(|byte| *byte == b'\n')? + 1;
     let Some(head) = bytes[..line].strip_prefix(b"MSG ") else { return Some((0..0, line)) };
     let head = std::str::from_utf8(head).expect("text");
@@ -163,7 +165,7 @@ fn nats_message(bytes: &[u8]) -> Option<(std::ops::Range<usize>, usize)> {
 }
 
 /// As [`nats_message`]: `30`, the length in one byte, the topic with its length, the payload.
-fn mqtt_message(bytes: &[u8]) -> Option<(std::ops::Range<usize>, usize)> {
+fn mqtt_message(bytes: &[u8]) -> Option<(Range<usize>, usize)> {
     let [_, length, topic_high, topic_low, ..] = *bytes else { return None };
     let end = 2 + usize::from(length);
     let payload = 4 + usize::from(u16::from_be_bytes([topic_high, topic_low]));

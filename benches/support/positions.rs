@@ -66,15 +66,19 @@ impl Sent {
         self.clock.monotonic().as_micros() as u64
     }
 
+    fn index(&self, vehicle: u32, number: u32) -> usize {
+        vehicle as usize * self.per_vehicle + number as usize
+    }
+
     fn place(&self, vehicle: u32, number: u32) -> &AtomicU64 {
-        &self.at_us[vehicle as usize * self.per_vehicle + number as usize]
+        &self.at_us[self.index(vehicle, number)]
     }
 }
 
 /// What a play came to.
 pub(crate) struct Played {
     delays_us: Vec<u32>,
-    /// Of all positions, for each dashboard, percent.
+    /// Of all positions, each counted once, for each dashboard, percent.
     pub(crate) arrived: Vec<f64>,
     /// The carrier's processor time from the first position until the last has had time to arrive, seconds.
     pub(crate) processor_s: f64,
@@ -84,7 +88,7 @@ pub(crate) struct Played {
 }
 
 impl Played {
-    /// Time from a position's sending until the first dashboard has it, ms; `share` of them were no later.
+    /// Time from a position's sending until one dashboard, always the same, has it, ms; `share` of them were no later.
     pub(crate) fn delay_ms(&self, share: f64) -> f64 {
         delay_ms(&self.delays_us, share)
     }
@@ -164,6 +168,7 @@ async fn front(
     let mut wire = carrier.front().await;
     let mut ended = pin!(until.changed());
     let (mut delays_us, mut taken) = (Vec::new(), Vec::new());
+    let mut has = vec![false; sent.at_us.len()];
     loop {
         tokio::select! {
             _ = &mut ended => return delays_us,
@@ -172,8 +177,8 @@ async fn front(
         let now = sent.now_us();
         for (vehicle, number) in taken.drain(..) {
             let at = sent.place(vehicle, number).load(Ordering::Acquire);
-            // Where a vehicle was last, before this play: a dashboard is told that first.
-            if at == 0 {
+            // Where a vehicle was last, before this play: a dashboard is told that first. What comes twice counts once.
+            if at == 0 || std::mem::replace(&mut has[sent.index(vehicle, number)], true) {
                 continue;
             }
             seen.fetch_add(1, Ordering::Relaxed);
